@@ -1,0 +1,1 @@
+"""Credit+ (信用+): a city's voluntary, explainable, incentive-only credit service."""

@@ -1,0 +1,115 @@
+"""Structured logs that can't leak: only keys on the list below are ever written.
+
+A log line names what happened and where, by ids that mean nothing outside the service. Bodies,
+headers, tokens, names, phones, national ids and subject ids have no key, so they have no way in.
+"""
+
+import logging
+import sys
+from typing import Any
+
+import structlog
+
+ALLOWED_KEYS = frozenset(
+    {
+        "application_version",
+        "at",
+        "attempt",
+        "batch_size",
+        "class_code",
+        "client_id",
+        "code",
+        "component",
+        "count",
+        "duration_ms",
+        "error_place",
+        "error_type",
+        "event",
+        "event_id",
+        "host",
+        "job",
+        "level",
+        "logger",
+        "method",
+        "migration",
+        "operation",
+        "partner_id",
+        "port",
+        "programme",
+        "request_id",
+        "route",
+        "schema_version",
+        "source_code",
+        "status",
+        "submission_id",
+        "topic",
+    }
+)
+
+_strict = False
+
+
+class ForbiddenLogKey(AssertionError):  # noqa: N818 - names what was found
+    """A log call used a key that is not on the list."""
+
+
+def _only_allowed(
+    _logger: Any, _method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    forbidden = event.keys() - ALLOWED_KEYS
+    if forbidden and _strict:
+        raise ForbiddenLogKey(sorted(forbidden))
+    return {key: value for key, value in event.items() if key not in forbidden}
+
+
+def _plain_error(
+    _logger: Any, _method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Reduce an exception to its type and place: messages and frames may hold personal data."""
+    fault = event.pop("exc_info", None)
+    if fault is True:
+        fault = sys.exc_info()[1]
+    if isinstance(fault, BaseException):
+        event["error_type"] = type(fault).__name__
+        trace = fault.__traceback__
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        if trace is not None:
+            code = trace.tb_frame.f_code
+            event["error_place"] = f"{code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}"
+    return event
+
+
+def configure_logs(*, strict: bool) -> None:
+    """Write JSON lines to stderr; `strict` turns a forbidden key into an error (tests, demo)."""
+    global _strict  # noqa: PLW0603 - the process has one log, configured once at its door
+    _strict = strict
+    # Libraries may put addresses, arguments or tokens into their messages: only warnings of
+    # theirs are kept, and of those only the logger's name.
+    logging.basicConfig(level=logging.WARNING, handlers=[_LibraryHandler()], force=True)
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+            _plain_error,
+            _only_allowed,
+            structlog.processors.JSONRenderer(ensure_ascii=False, sort_keys=True),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+
+
+class _LibraryHandler(logging.Handler):
+    """Keeps of a library's warning that there was one, and drops what it says."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        fault = record.exc_info[1] if record.exc_info else None
+        get_log(record.name).warning("library_warning", level=record.levelname, exc_info=fault)
+
+
+def get_log(name: str) -> Any:
+    """Return the logger of a module; call it with an event name and allowed keys."""
+    return structlog.get_logger(logger=name)

@@ -1,0 +1,35 @@
+"""Cursor paging: an opaque cursor says where the next page starts."""
+
+import base64
+import binascii
+
+import msgspec
+
+from backend.kit.problem import Refusal
+
+PAGE_SIZE_DEFAULT = 20
+PAGE_SIZE_MAX = 100
+_CURSOR_CHARACTERS_MAX = 512
+
+
+def encode_cursor(*parts: str) -> str:
+    """Return an opaque, URL-safe cursor that holds the sort key of the last row of a page."""
+    return base64.urlsafe_b64encode(msgspec.json.encode(parts)).rstrip(b"=").decode()
+
+
+def decode_cursor(cursor: str, *, parts: int) -> tuple[str, ...]:
+    """Return the sort key in a cursor.
+
+    Raises Refusal("cursor_invalid") unless it is a cursor of `parts` strings.
+    """
+    if len(cursor) > _CURSOR_CHARACTERS_MAX:
+        raise Refusal("cursor_invalid")
+    try:
+        padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
+        decoded = base64.b64decode(padded, altchars=b"-_", validate=True)
+        key = msgspec.json.decode(decoded, type=tuple[str, ...])
+    except (UnicodeEncodeError, binascii.Error, msgspec.DecodeError, ValueError):
+        raise Refusal("cursor_invalid") from None
+    if len(key) != parts:
+        raise Refusal("cursor_invalid")
+    return key

@@ -1,0 +1,187 @@
+"""PostgreSQL: two kinds of transaction, opened only at the edge.
+
+`Database.read()` gives a `ReadTx` (the server refuses writes in it), `Database.write()` a `Tx`.
+A body that raises rolls back; a body that returns commits. Nobody commits inside.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar, cast
+
+import asyncpg
+import msgspec
+
+from backend.kit.problem import Unavailable
+
+T = TypeVar("T", bound=msgspec.Struct)
+V = TypeVar("V")
+
+APPLICATION_ROLE = "creditplus_app"
+
+# What asyncpg raises when the server is away, going away, coming back or full. Each means the
+# same to a caller: nothing is known to have happened, try again a little later.
+_AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.exceptions.OperatorInterventionError,
+    asyncpg.exceptions.TooManyConnectionsError,
+)
+
+
+class ReadTx:
+    """A read-only transaction; stores read through it."""
+
+    def __init__(self, connection: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]") -> None:
+        self._connection = connection
+
+    async def fetch_one(self, kind: type[T], sql: str, *args: object) -> T:
+        """Return the one row as `kind`; no row, or more than one, is a programmer's error."""
+        rows = await self._connection.fetch(sql, *args)
+        assert len(rows) == 1, f"expected one {kind.__name__}, found {len(rows)}"
+        return kind(**rows[0])
+
+    async def fetch_optional(self, kind: type[T], sql: str, *args: object) -> T | None:
+        """Return the row as `kind`, or None when there is none."""
+        rows = await self._connection.fetch(sql, *args)
+        assert len(rows) <= 1, f"expected at most one {kind.__name__}, found {len(rows)}"
+        return kind(**rows[0]) if rows else None
+
+    async def fetch_all(self, kind: type[T], sql: str, *args: object) -> list[T]:
+        """Return all rows as `kind`; the statement bounds how many there can be."""
+        return [kind(**row) for row in await self._connection.fetch(sql, *args)]
+
+    async def fetch_value(self, kind: type[V], sql: str, *args: object) -> V:
+        """Return one scalar that is never NULL."""
+        value = await self._connection.fetchval(sql, *args)
+        assert isinstance(value, kind), f"expected {kind.__name__}, found {type(value).__name__}"
+        return value
+
+    async def fetch_optional_value(self, kind: type[V], sql: str, *args: object) -> V | None:
+        """Return one scalar, or None when there is no row or the value is NULL."""
+        value = await self._connection.fetchval(sql, *args)
+        assert value is None or isinstance(value, kind), f"expected {kind.__name__}"
+        return value
+
+
+class Tx(ReadTx):
+    """A transaction that may write; stores write through it."""
+
+    async def execute(self, sql: str, *args: object) -> int:
+        """Run a statement and return how many rows it touched."""
+        status = await self._connection.execute(sql, *args)
+        count = status.rpartition(" ")[2]
+        return int(count) if count.isdigit() else 0
+
+    async def execute_many(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
+        """Run a statement once for each row of arguments, in one round trip."""
+        await self._connection.executemany(sql, rows)
+
+    async def copy_in(
+        self, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]
+    ) -> int:
+        """COPY rows into a table and return how many went in."""
+        status = await self._connection.copy_records_to_table(
+            table, records=rows, columns=list(columns)
+        )
+        return int(status.rpartition(" ")[2])
+
+
+class Database:
+    """A pool of connections to one PostgreSQL database."""
+
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", size: int) -> None:
+        self._pool = pool
+        # asyncpg's pool wakes waiters in no fair order under overload, which ruins the p99;
+        # a FIFO semaphore in front of it keeps the queue in the order of arrival.
+        self._turn = asyncio.Semaphore(size)
+
+    @classmethod
+    async def open(
+        cls,
+        dsn: str,
+        *,
+        size: int = 10,
+        role: str | None = APPLICATION_ROLE,
+        statement_timeout_seconds: int = 15,
+    ) -> "Database":
+        """Open a pool of at most `size` connections that act as `role`.
+
+        Raises Unavailable when the server can't be reached.
+        """
+        settings = {
+            "application_name": "creditplus",
+            "statement_timeout": f"{statement_timeout_seconds}s",
+            "idle_in_transaction_session_timeout": "60s",
+            "timezone": "UTC",
+        }
+        if role is not None:
+            settings["role"] = role
+        try:
+            pool = await asyncpg.create_pool(
+                dsn,
+                min_size=1,
+                max_size=size,
+                max_inactive_connection_lifetime=300,
+                server_settings=settings,
+                init=_teach_types,
+                reset=_keep_session,
+                timeout=5,
+            )
+        except _AWAY as fault:
+            raise Unavailable("database") from fault
+        return cls(pool, size)
+
+    async def close(self) -> None:
+        """Close the pool: politely for five seconds, then for good."""
+        try:
+            await asyncio.wait_for(self._pool.close(), 5)
+        except TimeoutError:
+            self._pool.terminate()
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[ReadTx]:
+        """Open a read-only transaction with one consistent picture of the data."""
+        async with self._connection() as connection, connection.transaction(
+            isolation="repeatable_read", readonly=True
+        ):
+            yield ReadTx(connection)
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[Tx]:
+        """Open a transaction that commits when the body returns, rolls back when it raises."""
+        async with self._connection() as connection, connection.transaction():
+            yield Tx(connection)
+
+    @asynccontextmanager
+    async def _connection(
+        self,
+    ) -> AsyncIterator["asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"]:
+        async with self._turn:
+            try:
+                async with self._pool.acquire(timeout=5) as connection:
+                    yield connection
+            except _AWAY as fault:
+                raise Unavailable("database") from fault
+
+
+async def _teach_types(connection: Any) -> None:
+    """Let jsonb travel as Python builtins, encoded by msgspec."""
+    await connection.set_type_codec(
+        "jsonb",
+        schema="pg_catalog",
+        format="binary",
+        # PostgreSQL's binary jsonb is one version byte and the text.
+        encoder=lambda value: b"\x01" + msgspec.json.encode(value),
+        decoder=lambda wire: msgspec.json.decode(cast("bytes", wire)[1:]),
+    )
+
+
+async def _keep_session(_connection: Any) -> None:
+    """Spare the round trip that resets a session: only transactions run here, and they end clean.
+
+    Nothing in this code base sets session state, takes session locks or listens on a pooled
+    connection, so there is nothing to reset.
+    """
