@@ -28,7 +28,7 @@ _TAG_BYTES = 16
 _WRAP_AAD = b"data_key"
 
 
-class SealBroken(Exception):  # noqa: N818 - says what was found, not whose fault it is
+class SealBroken(Exception):
     """A sealed value does not open: another key, another place, or tampered with."""
 
 

@@ -49,7 +49,7 @@ ALLOWED_KEYS = frozenset(
 _strict = False
 
 
-class ForbiddenLogKey(AssertionError):  # noqa: N818 - names what was found
+class ForbiddenLogKey(AssertionError):
     """A log call used a key that is not on the list."""
 
 

@@ -11,9 +11,7 @@ REQUEST_SECONDS = Histogram(
     registry=REGISTRY,
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
 )
-REFUSALS = Counter(
-    "creditplus_refusals", "Refusals by their code.", ["code"], registry=REGISTRY
-)
+REFUSALS = Counter("creditplus_refusals", "Refusals by their code.", ["code"], registry=REGISTRY)
 REPLAY_FALLBACKS = Counter(
     "creditplus_replay_valkey_missing",
     "Single-use checks decided by PostgreSQL alone because Valkey was away.",

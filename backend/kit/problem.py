@@ -7,7 +7,7 @@ says what the code means to a caller; `docs/problems.md` and `/problems/{code}` 
 import msgspec
 
 
-class Refusal(Exception):  # noqa: N818 - the domain's word; it is not a fault of the program
+class Refusal(Exception):
     """A request that is refused and changes nothing.
 
     `facts` are typed, safe to show to the caller, and end up as members of the problem.

@@ -1,21 +1,19 @@
 """Valkey: markers, counters and short caches. It holds no truth: flushing it loses nothing."""
 
-from typing import Any
-
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 
-class ValkeyDown(Exception):  # noqa: N818 - a state of the world, handled by every caller
+class ValkeyDown(Exception):
     """Valkey did not answer in time."""
 
 
 class Valkey:
     """A small client with hard time limits: waiting for Valkey is worse than going without."""
 
-    def __init__(self, client: "Redis[bytes] | Any") -> None:
+    def __init__(self, client: Redis) -> None:
         self._client = client
 
     @classmethod

@@ -1,0 +1,74 @@
+"""Guards: each route says who may call it, with `requires(scope)` or `public(why)`.
+
+A contract test lists every route with its guard, so a route without one shows up as a diff.
+"""
+
+from typing import Any, cast
+
+from litestar.connection import ASGIConnection
+from litestar.handlers.base import BaseRouteHandler
+from litestar.types import HTTPScope
+
+from backend.access.authenticate import Authenticator
+from backend.access.rules import CITIZEN_SCOPES, CitizenPrincipal, PartnerPrincipal, Scope
+from backend.kit.problem import Refusal
+
+_STATE_KEY = "principal"
+Connection = ASGIConnection[Any, Any, Any, Any]
+
+
+class Requires:
+    """A guard that lets in a verified token carrying one scope."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+
+    async def __call__(self, connection: Connection, _handler: BaseRouteHandler) -> None:
+        """Authenticate the caller; raises TokenRefused (401) or Refusal("scope_insufficient")."""
+        authenticator: Authenticator = connection.app.state["authenticator"]
+        headers = connection.headers
+        principal = await authenticator.authenticate(
+            method=cast("HTTPScope", connection.scope)["method"],
+            path=connection.scope["raw_path"].decode("ascii", "replace"),
+            authorization=headers.getall("authorization", []),
+            proofs=headers.getall("dpop", []),
+        )
+        expected = CitizenPrincipal if self.scope in CITIZEN_SCOPES else PartnerPrincipal
+        if not isinstance(principal, expected) or self.scope not in principal.scopes:
+            raise Refusal("scope_insufficient", scope=str(self.scope))
+        connection.state[_STATE_KEY] = principal
+
+
+class Public:
+    """A guard that lets in anyone, and says why that is right."""
+
+    def __init__(self, why: str) -> None:
+        assert why, "an open route needs a reason"
+        self.why = why
+
+    async def __call__(self, _connection: Connection, _handler: BaseRouteHandler) -> None:
+        """Let the caller in."""
+
+
+def requires(scope: Scope) -> Requires:
+    """Return the guard that asks for a token with `scope`."""
+    return Requires(scope)
+
+
+def public(why: str) -> Public:
+    """Return the guard of an operation that is open to anyone, for the reason given."""
+    return Public(why)
+
+
+async def provide_citizen(request: Connection) -> CitizenPrincipal:
+    """Return the citizen the guard let in."""
+    principal = request.state[_STATE_KEY]
+    assert isinstance(principal, CitizenPrincipal), "the route's guard asks for a citizen scope"
+    return principal
+
+
+async def provide_partner(request: Connection) -> PartnerPrincipal:
+    """Return the partner the guard let in."""
+    principal = request.state[_STATE_KEY]
+    assert isinstance(principal, PartnerPrincipal), "the route's guard asks for a partner scope"
+    return principal

@@ -1,0 +1,214 @@
+"""HTTP at the edge: request ids, problem details (RFC 9457), one log line and metric a request."""
+
+import time
+from http import HTTPStatus
+from typing import Any, cast
+from uuid import UUID
+
+import msgspec
+import structlog
+from litestar import Request, Response
+from litestar.datastructures import MutableScopeHeaders
+from litestar.enums import ScopeType
+from litestar.exceptions import (
+    HTTPException,
+    MethodNotAllowedException,
+    NotFoundException,
+    ValidationException,
+)
+from litestar.middleware import ASGIMiddleware
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+
+from backend.kit.clock import SystemClock
+from backend.kit.ids import new_id
+from backend.kit.log import get_log
+from backend.kit.metric import REFUSALS, REQUEST_SECONDS
+from backend.kit.problem import PROBLEMS, Refusal
+
+log = get_log(__name__)
+
+PROBLEM_MEDIA_TYPE = "application/problem+json"
+BODY_BYTES_MAX = 65_536
+RETRY_AFTER_SECONDS = 2
+AnyRequest = Request[Any, Any, Any]
+
+# What litestar raises by itself, before a room has been asked anything.
+_CODES_BY_STATUS = {
+    400: "body_invalid",
+    404: "not_found",
+    405: "method_not_allowed",
+    406: "not_acceptable",
+    413: "body_too_large",
+    415: "media_type_unsupported",
+    429: "too_many_requests",
+    503: "unavailable",
+}
+
+
+class ProblemView(msgspec.Struct, omit_defaults=True):
+    """Problem details as RFC 9457 section 3 describes them; refusals add members of their own."""
+
+    type: str
+    title: str
+    title_zh: str
+    status: int
+    detail: str
+    code: str
+    request_id: str
+
+
+def problems(*codes: str) -> dict[int, ResponseSpec]:
+    """Return the OpenAPI responses of the refusal codes an operation may answer with."""
+    by_status: dict[int, list[str]] = {}
+    for code in codes:
+        by_status.setdefault(PROBLEMS[code].status, []).append(code)
+    return {
+        status: ResponseSpec(
+            data_container=ProblemView,
+            generate_examples=False,
+            media_type=PROBLEM_MEDIA_TYPE,
+            description=f"{HTTPStatus(status).phrase}: {', '.join(f'`{code}`' for code in group)}",
+        )
+        for status, group in sorted(by_status.items())
+    }
+
+
+def problem_response(
+    request: AnyRequest,
+    code: str,
+    *,
+    facts: dict[str, Any] | None = None,
+    headers: dict[str, str] | None = None,
+) -> Response[bytes]:
+    """Return the problem details of a refusal code; `facts` become extension members."""
+    problem = PROBLEMS[code]
+    origin = request.app.state.get("origin", "")
+    body = {
+        "type": f"{origin}/problems/{code}",
+        "title": problem.title,
+        "title_zh": problem.title_zh,
+        "status": problem.status,
+        "detail": problem.detail,
+        "code": code,
+        "request_id": request_id_of(request),
+        **(facts or {}),
+    }
+    REFUSALS.labels(code).inc()
+    all_headers = {"cache-control": "no-store", **(headers or {})}
+    if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        all_headers.setdefault("retry-after", str(RETRY_AFTER_SECONDS))
+    return Response(
+        msgspec.json.encode(body),
+        status_code=problem.status,
+        media_type=PROBLEM_MEDIA_TYPE,
+        headers=all_headers,
+    )
+
+
+def on_refusal(request: AnyRequest, refusal: Refusal) -> Response[bytes]:
+    """Answer a refusal of a rule or service."""
+    facts = dict(refusal.facts)
+    headers = {}
+    if "retry_after_seconds" in facts:
+        headers["retry-after"] = str(facts["retry_after_seconds"])
+    if "www_authenticate" in facts:
+        headers["www-authenticate"] = str(facts.pop("www_authenticate"))
+    return problem_response(request, refusal.code, facts=facts, headers=headers)
+
+
+def on_framework_error(request: AnyRequest, error: HTTPException) -> Response[bytes]:
+    """Answer what the framework refused by itself: paths, methods, bodies, parameters."""
+    if isinstance(error, ValidationException):
+        return problem_response(request, _invalid_part(error), facts={"errors": _errors_of(error)})
+    code = _CODES_BY_STATUS.get(error.status_code, "internal")
+    headers = {}
+    if isinstance(error, MethodNotAllowedException | NotFoundException) and error.headers:
+        headers = dict(error.headers)
+    facts = {"errors": [{"message": "the body is not the JSON this operation takes"}]}
+    return problem_response(
+        request, code, headers=headers, facts=facts if code == "body_invalid" else None
+    )
+
+
+def on_fault(request: AnyRequest, fault: Exception) -> Response[bytes]:
+    """Answer a programmer's error: the caller learns nothing, the log learns type and place."""
+    log.error("request_failed", exc_info=fault)
+    return problem_response(request, "internal")
+
+
+def _invalid_part(error: ValidationException) -> str:
+    extra = error.extra if isinstance(error.extra, list) else []
+    sources = {str(item.get("source", "body")) for item in extra if isinstance(item, dict)}
+    return "parameter_invalid" if sources and "body" not in sources else "body_invalid"
+
+
+def _errors_of(error: ValidationException) -> list[dict[str, str]]:
+    """List the members that are wrong by name and message; sent values are not echoed."""
+    extra = error.extra if isinstance(error.extra, list) else []
+    errors = []
+    for item in extra[:20]:
+        if isinstance(item, dict):
+            name = str(item.get("key", ""))[:100]
+            message = str(item.get("message", "is not valid")).split(" - at ")[0]
+            if message.startswith("Invalid enum value"):
+                message = "is not one of the allowed values"
+            errors.append({"name": name, "message": message[:200]})
+    return errors or [{"name": "", "message": "is not the JSON this operation takes"}]
+
+
+def request_id_of(request: AnyRequest) -> str:
+    """Return the id of the request, as it stands in the answer's header and in the log."""
+    return str(request.scope.get("state", {}).get("request_id", ""))
+
+
+class RequestLog(ASGIMiddleware):
+    """Gives each request an id, and leaves one log line and one metric of it.
+
+    The line names the route's template, never the path: paths carry ids.
+    """
+
+    scopes = (ScopeType.HTTP,)
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+        """Time the request and log what became of it."""
+        request_id = _request_id(scope)
+        scope.setdefault("state", {})["request_id"] = request_id
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        started, status = time.perf_counter(), 500
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableScopeHeaders.from_message(message)
+                headers["X-Request-Id"] = request_id
+                headers["X-Content-Type-Options"] = "nosniff"
+            await send(message)
+
+        try:
+            await next_app(scope, receive, send_with_id)
+        finally:
+            seconds = time.perf_counter() - started
+            route = str(scope.get("path_template") or "unmatched")
+            method = cast("HTTPScope", scope)["method"]
+            REQUEST_SECONDS.labels(method, route, str(status)).observe(seconds)
+            log.info(
+                "request",
+                method=method,
+                route=route,
+                status=status,
+                duration_ms=round(seconds * 1000, 2),
+            )
+            structlog.contextvars.unbind_contextvars("request_id")
+
+
+def _request_id(scope: Scope) -> str:
+    """Take over the caller's request id when it is a UUID, else make one."""
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            try:
+                return str(UUID(value.decode("ascii")))
+            except (ValueError, UnicodeDecodeError):
+                break
+    return str(new_id(SystemClock().now()))
