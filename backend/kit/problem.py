@@ -37,11 +37,23 @@ class Problem(msgspec.Struct, frozen=True):
 
 
 PROBLEMS: dict[str, Problem] = {
+    "authorization_request_gone": Problem(
+        410,
+        "This authorization request is over",
+        "本次授权请求已结束",
+        "It has expired or was answered already. Go back to where you came from and start again.",
+    ),
     "body_invalid": Problem(
         400, "The body is not valid", "请求内容无效", "See `errors`: each names a member."
     ),
     "body_too_large": Problem(
         413, "The body is too large", "请求内容过大", "Bodies may hold at most 64 KB."
+    ),
+    "client_exists": Problem(
+        409, "A client with this id exists", "客户端标识已存在", "Choose another client_id."
+    ),
+    "client_invalid": Problem(
+        422, "The client can't be registered like this", "客户端信息无效", "See `errors`."
     ),
     "cursor_invalid": Problem(
         400,
@@ -87,6 +99,15 @@ PROBLEMS: dict[str, Problem] = {
     ),
     "parameter_invalid": Problem(
         400, "A parameter is not valid", "参数无效", "See `errors`: each names a parameter."
+    ),
+    "partner_exists": Problem(
+        409, "A partner with this code exists", "商户代码已存在", "Choose another code."
+    ),
+    "partner_invalid": Problem(
+        422, "The partner can't be registered like this", "商户信息无效", "See `errors`."
+    ),
+    "partner_unknown": Problem(
+        404, "There is no such partner", "商户不存在", "Add the partner before its clients."
     ),
     "scope_insufficient": Problem(
         403,

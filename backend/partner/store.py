@@ -1,0 +1,82 @@
+"""Partners and clients in SQL."""
+
+from backend.kit.postgres import ReadTx, Tx
+from backend.partner.rules import Client, Partner
+
+
+async def insert_partner(tx: Tx, partner: Partner) -> bool:
+    """Insert a partner; False when its code is taken."""
+    return 1 == await tx.execute(
+        """
+        INSERT INTO partner (partner_id, code, name_zh, name_en, kind, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6)
+        ON CONFLICT (code) DO NOTHING
+        """,
+        partner.partner_id,
+        partner.code,
+        partner.name_zh,
+        partner.name_en,
+        partner.kind,
+        partner.created_at,
+    )
+
+
+async def find_partner(tx: ReadTx, *, code: str) -> Partner | None:
+    """Return the partner with this code."""
+    return await tx.fetch_optional(
+        Partner,
+        """
+        SELECT partner_id, code, name_zh, name_en, kind, created_at, suspended_at
+        FROM partner
+        WHERE code = $1
+        """,
+        code,
+    )
+
+
+async def insert_client(tx: Tx, client: Client) -> bool:
+    """Insert a client of an existing partner; False when its id is taken."""
+    return 1 == await tx.execute(
+        """
+        INSERT INTO client
+            (client_id, partner_id, name_zh, name_en, jwks, redirect_uris, scopes, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        ON CONFLICT (client_id) DO NOTHING
+        """,
+        client.client_id,
+        client.partner_id,
+        client.name_zh,
+        client.name_en,
+        client.jwks,
+        client.redirect_uris,
+        client.scopes,
+        client.created_at,
+    )
+
+
+async def find_client(tx: ReadTx, *, client_id: str) -> Client | None:
+    """Return the client with this id, and its partner."""
+    return await tx.fetch_optional(
+        Client,
+        """
+        SELECT
+            client.client_id,
+            client.partner_id,
+            partner.code AS partner_code,
+            partner.name_zh AS partner_name_zh,
+            partner.name_en AS partner_name_en,
+            partner.kind AS partner_kind,
+            client.name_zh,
+            client.name_en,
+            client.jwks,
+            client.redirect_uris,
+            client.scopes,
+            client.created_at,
+            client.suspended_at,
+            partner.suspended_at AS partner_suspended_at
+        FROM client
+        INNER JOIN partner USING (partner_id)
+        WHERE client.client_id = $1
+        """,
+        client_id,
+    )
