@@ -64,11 +64,14 @@ class EmbeddedServer:
         process: subprocess.Popen[bytes],
         lock: IO[str],
         stops: Sequence[signal.Signals],
+        *,
+        sockets: Path,
     ) -> None:
         self.url = url
         self.pid = process.pid
         self._process = process
         self._lock = lock
+        self._sockets = sockets
         self._stops = (*stops, signal.SIGKILL)
 
     def poll(self) -> int | None:
@@ -83,6 +86,8 @@ class EmbeddedServer:
             self._process.send_signal(sign)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(STOP_SECONDS)
+        with contextlib.suppress(OSError):  # goes if it was made for the socket alone
+            self._sockets.rmdir()
         self._lock.close()
 
     def __enter__(self) -> Self:
@@ -126,7 +131,7 @@ def start_postgres(directory: Path, *, durable: bool = True) -> EmbeddedServer:
         lock.close()
         raise
     url = f"postgresql://{DATABASE}@/{DATABASE}?host={sockets}"
-    return EmbeddedServer(url, process, lock, (signal.SIGINT, signal.SIGQUIT))
+    return EmbeddedServer(url, process, lock, (signal.SIGINT, signal.SIGQUIT), sockets=sockets)
 
 
 def start_valkey(directory: Path) -> EmbeddedServer:
@@ -159,7 +164,7 @@ def start_valkey(directory: Path) -> EmbeddedServer:
     except BaseException:
         lock.close()
         raise
-    return EmbeddedServer(f"unix://{path}", process, lock, (signal.SIGTERM,))
+    return EmbeddedServer(f"unix://{path}", process, lock, (signal.SIGTERM,), sockets=path.parent)
 
 
 def pg_dump(url: str, *options: str) -> str:

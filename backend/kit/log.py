@@ -112,4 +112,4 @@ class _LibraryHandler(logging.Handler):
 
 def get_log(name: str) -> Any:
     """Return the logger of a module; call it with an event name and allowed keys."""
-    return structlog.get_logger(logger=name)
+    return structlog.get_logger(component=name)

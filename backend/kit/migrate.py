@@ -9,10 +9,12 @@ import asyncio
 import hashlib
 import re
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 import asyncpg
 import msgspec
+
+V = TypeVar("V")
 
 DIRECTORY: Final = Path(__file__).parents[2] / "migrations"
 
@@ -66,10 +68,10 @@ class SchemaWindow(msgspec.Struct, frozen=True):
 
 
 class Reads(Protocol):
-    """What schema_version needs of a connection."""
+    """What schema_version needs: a ReadTx, or anything that reads one value like it."""
 
-    async def fetchval(self, query: str, /) -> Any:
-        """Run a query and give its first value."""
+    async def fetch_value(self, kind: type[V], sql: str, *args: object) -> V:
+        """Return one scalar that is never NULL."""
 
 
 def load(directory: Path = DIRECTORY) -> list[Migration]:
@@ -96,12 +98,12 @@ def schema_window(directory: Path = DIRECTORY) -> SchemaWindow:
     return SchemaWindow(OLDEST_SCHEMA, migrations[-1].version if migrations else 0)
 
 
-async def schema_version(connection: Reads) -> int:
+async def schema_version(tx: Reads) -> int:
     """Give the number of the last migration applied; 0 for a database without any."""
-    known = await connection.fetchval("SELECT to_regclass('public.schema_migration') IS NOT NULL")
-    if not known:
+    known = "SELECT to_regclass('public.schema_migration') IS NOT NULL"
+    if not await tx.fetch_value(bool, known):
         return 0
-    return int(await connection.fetchval("SELECT coalesce(max(version), 0) FROM schema_migration"))
+    return await tx.fetch_value(int, "SELECT coalesce(max(version), 0) FROM schema_migration")
 
 
 async def migrate(dsn: str, directory: Path = DIRECTORY) -> list[str]:
