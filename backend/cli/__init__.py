@@ -1,0 +1,1 @@
+"""The command line, one module a subject. `backend.__main__.COMMANDS` names every command."""

@@ -1,0 +1,82 @@
+"""How a command comes by its settings, and how it says that it can't go on.
+
+A command typed beside a running local stack means that stack: `creditplus local` leaves the
+variables it gave its own processes in `.local/environment`, and a command that was told nothing
+else reads them from there.
+"""
+
+import asyncio
+import os
+from collections.abc import Coroutine, Mapping
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+
+from backend.kit.embedded import EmbeddedError
+from backend.kit.log import configure_logs
+from backend.kit.migrate import MigrationError
+from backend.kit.problem import PROBLEMS, Refusal
+from backend.settings import Settings, SettingsFault, load_settings
+
+T = TypeVar("T")
+
+ENVIRONMENT_FILE: Final = "environment"
+
+
+class Fault(click.ClickException):
+    """One clear line on stderr, exit code 1."""
+
+    def show(self, file: Any = None) -> None:
+        """Print the line as it is, without click's "Error:" before it."""
+        click.echo(f"creditplus: {self.message}", file=file, err=True)
+
+
+def command_settings() -> Settings:
+    """Read the settings of a command: the environment, else the running local stack's.
+
+    Raises Fault that names everything wrong with them.
+    """
+    try:
+        settings = load_settings(os.environ)
+        if settings.database_url is None and not settings.is_production:
+            settings = load_settings({**_local_variables(settings.local_dir), **os.environ})
+    except SettingsFault as fault:
+        raise Fault("; ".join(fault.faults)) from None
+    configure_logs(strict=not settings.is_production)
+    return settings
+
+
+def database_url(settings: Settings) -> str:
+    """Give the database to work on; Fault when there is none to be found."""
+    if settings.database_url is None:
+        raise Fault("no database: set CREDIT_DATABASE_URL, or start the stack with scripts/serve")
+    return settings.database_url
+
+
+def write_local_variables(directory: Path, variables: Mapping[str, str]) -> Path:
+    """Leave the variables of the running local stack where command_settings finds them."""
+    path = directory / ENVIRONMENT_FILE
+    path.write_text("".join(f"{name}={value}\n" for name, value in variables.items()))
+    path.chmod(0o600)
+    return path
+
+
+def _local_variables(directory: Path) -> dict[str, str]:
+    try:
+        lines = (directory / ENVIRONMENT_FILE).read_text().splitlines()
+    except OSError:
+        return {}
+    return dict(line.split("=", 1) for line in lines if "=" in line)
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run the asynchronous part of a command; known faults become one clear line."""
+    try:
+        return asyncio.run(work)
+    except Refusal as refusal:
+        facts = "".join(f", {name}: {value}" for name, value in refusal.facts.items())
+        title = PROBLEMS[refusal.code].title
+        raise Fault(f"{title} ({refusal.code}{facts})") from None
+    except (MigrationError, EmbeddedError) as fault:
+        raise Fault(str(fault)) from None
