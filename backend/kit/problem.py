@@ -55,11 +55,23 @@ PROBLEMS: dict[str, Problem] = {
     "client_invalid": Problem(
         422, "The client can't be registered like this", "客户端信息无效", "See `errors`."
     ),
+    "cookie_missing": Problem(
+        403,
+        "The browser keeps no cookies",
+        "浏览器没有保存 Cookie",
+        "Allow cookies for this site, open the page again and send the form from there.",
+    ),
     "cursor_invalid": Problem(
         400,
         "The cursor is not valid",
         "分页游标无效",
         "Use a cursor as it came with the last page, or leave it out to start again.",
+    ),
+    "form_foreign": Problem(
+        403,
+        "This form did not come from our page",
+        "表单不是从本站页面发出的",
+        "Open the page again and send the form from there.",
     ),
     "idempotency_key_in_flight": Problem(
         409,
