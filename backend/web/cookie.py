@@ -1,0 +1,130 @@
+"""The three cookies of the pages: who is signed in, which browser this is, what is half done.
+
+With https the names carry `__Host-`: the browser itself then refuses the cookie unless it is
+Secure, has Path=/ and no Domain (RFC 6265bis section 4.1.3.2), so a neighbouring host can't plant
+one. The demo's loopback address has no https, and there the plain names are used.
+"""
+
+import base64
+import binascii
+import secrets
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from litestar.connection import ASGIConnection
+from litestar.datastructures import Cookie
+
+from backend.kit.crypto import SealBroken, Vault
+
+DEVICE_SECONDS = 365 * 24 * 3600
+PENDING_SECONDS = 600
+_VALUE_CHARACTERS_MAX = 2048
+
+Connection = ASGIConnection[Any, Any, Any, Any]
+
+
+class Site(msgspec.Struct, frozen=True):
+    """How the world reaches the pages; `origin` is scheme, host and port."""
+
+    origin: str
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether browsers reach the pages over https."""
+        return self.origin.startswith("https://")
+
+
+class Pending(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A sign-in that is half done: it travels sealed in a cookie, never in an address.
+
+    `code` is empty until a right code has met a phone without an account; `to` names a page of
+    ours and `request_uri` a pushed request to come back to, each may be empty.
+    """
+
+    phone: str
+    code: str
+    to: str
+    request_uri: str
+    expires_at: datetime
+
+
+def session_cookie(site: Site, token: str, *, seconds: int) -> Cookie:
+    """Return the cookie that keeps a citizen signed in for `seconds`."""
+    return _cookie(site, "", token, seconds)
+
+
+def device_cookie(site: Site, device: str) -> Cookie:
+    """Return the cookie that tells one browser from another before anybody is signed in."""
+    return _cookie(site, "device", device, DEVICE_SECONDS)
+
+
+def pending_cookie(site: Site, vault: Vault, pending: Pending, *, device: str) -> Cookie:
+    """Return the cookie with a half-done sign-in, sealed for this browser alone."""
+    sealed = vault.seal_service(msgspec.json.encode(pending), aad=_pending_aad(device))
+    value = base64.urlsafe_b64encode(sealed).decode()
+    return _cookie(site, "pending", value, PENDING_SECONDS)
+
+
+def ended_cookie(site: Site, part: str) -> Cookie:
+    """Return the cookie that makes the browser forget the cookie `part`."""
+    return _cookie(site, part, "", 0)
+
+
+def read_session(connection: Connection, site: Site) -> str | None:
+    """Return the session token a browser sent, or None."""
+    return _read(connection, site, "")
+
+
+def read_device(connection: Connection, site: Site) -> str | None:
+    """Return the device secret a browser sent, or None."""
+    return _read(connection, site, "device")
+
+
+def read_pending(
+    connection: Connection, site: Site, vault: Vault, *, now: datetime
+) -> Pending | None:
+    """Return the half-done sign-in of this browser, or None when there is none or it is over."""
+    value, device = _read(connection, site, "pending"), read_device(connection, site)
+    if value is None or device is None:
+        return None
+    try:
+        sealed = base64.b64decode(value.encode("ascii"), altchars=b"-_", validate=True)
+        opened = vault.unseal_service(sealed, aad=_pending_aad(device))
+    except (UnicodeEncodeError, binascii.Error, ValueError, SealBroken):
+        return None
+    pending = msgspec.json.decode(opened, type=Pending)
+    return pending if now < pending.expires_at else None
+
+
+def new_device() -> str:
+    """Return a fresh device secret of 192 random bits."""
+    return secrets.token_urlsafe(24)
+
+
+def _name(site: Site, part: str) -> str:
+    if site.is_secure:
+        return f"__Host-credit-{part}" if part else "__Host-credit"
+    return f"credit_{part}" if part else "credit_session"
+
+
+def _cookie(site: Site, part: str, value: str, seconds: int) -> Cookie:
+    return Cookie(
+        key=_name(site, part),
+        value=value,
+        path="/",
+        max_age=seconds,
+        secure=site.is_secure or None,
+        httponly=True,
+        # Lax, not Strict: a merchant's link to the consent page must find the citizen signed in.
+        samesite="lax",
+    )
+
+
+def _read(connection: Connection, site: Site, part: str) -> str | None:
+    value = connection.cookies.get(_name(site, part))
+    return value if value and len(value) <= _VALUE_CHARACTERS_MAX else None
+
+
+def _pending_aad(device: str) -> str:
+    return f"web|pending|{device}"
