@@ -37,6 +37,18 @@ class Problem(msgspec.Struct, frozen=True):
 
 
 PROBLEMS: dict[str, Problem] = {
+    "account_exists": Problem(
+        409,
+        "There is an account already",
+        "账户已存在",
+        "This identity or this phone has an account: sign in with the phone it was opened with.",
+    ),
+    "account_missing": Problem(
+        404,
+        "There is no account",
+        "账户不存在",
+        "Open an account first; a code that was right can still be used for it.",
+    ),
     "authorization_request_gone": Problem(
         410,
         "This authorization request is over",
@@ -55,6 +67,18 @@ PROBLEMS: dict[str, Problem] = {
     "client_invalid": Problem(
         422, "The client can't be registered like this", "客户端信息无效", "See `errors`."
     ),
+    "consent_beyond_cap": Problem(
+        422,
+        "The request goes beyond what can be consented to",
+        "请求超出授权上限",
+        "`attribute` names what goes too far for this purpose, or isn't known.",
+    ),
+    "consent_cooling_down": Problem(
+        409,
+        "The citizen has refused a short while ago",
+        "用户已拒绝，冷却期内不得再次请求",
+        "The same partner may ask for this purpose again after `until`.",
+    ),
     "cookie_missing": Problem(
         403,
         "The browser keeps no cookies",
@@ -66,6 +90,12 @@ PROBLEMS: dict[str, Problem] = {
         "The cursor is not valid",
         "分页游标无效",
         "Use a cursor as it came with the last page, or leave it out to start again.",
+    ),
+    "dpop_proof_invalid": Problem(
+        400,
+        "The DPoP proof is missing or not valid",
+        "DPoP 证明缺失或无效",
+        "Send exactly one fresh DPoP proof (RFC 9449) made with the install's key.",
     ),
     "form_foreign": Problem(
         403,
@@ -91,6 +121,12 @@ PROBLEMS: dict[str, Problem] = {
         "幂等键已用于其他请求",
         "A key belongs to one request; make a new key for a new one.",
     ),
+    "identity_not_confirmed": Problem(
+        422,
+        "The identity is not confirmed",
+        "身份核验未通过",
+        "National id, name and phone must belong to one person, written as on the identity card.",
+    ),
     "internal": Problem(
         500,
         "Something went wrong on our side",
@@ -103,14 +139,38 @@ PROBLEMS: dict[str, Problem] = {
     "method_not_allowed": Problem(
         405, "The method is not allowed here", "不支持的请求方法", "See the `Allow` header."
     ),
+    "name_invalid": Problem(
+        422,
+        "The name is not valid",
+        "姓名无效",
+        "Write the name as on the identity card; `fault` says what is wrong.",
+    ),
+    "national_id_invalid": Problem(
+        422,
+        "The national id is not valid",
+        "身份证件号码无效",
+        "Eighteen characters by GB 11643; `fault` says what is wrong.",
+    ),
     "not_acceptable": Problem(
         406, "No acceptable form of the answer exists", "无法提供所需格式", "Accept JSON."
     ),
     "not_found": Problem(
         404, "There is no such thing here", "未找到", "It does not exist, or it is not yours."
     ),
+    "notice_outdated": Problem(
+        409,
+        "The notice was replaced by a newer one",
+        "告知书已更新",
+        "Show the notice of `current_version` and let the citizen accept it.",
+    ),
     "parameter_invalid": Problem(
         400, "A parameter is not valid", "参数无效", "See `errors`: each names a parameter."
+    ),
+    "participation_required": Problem(
+        409,
+        "The citizen does not take part",
+        "尚未加入信用+",
+        "Join first: PUT /v1/me/participation.",
     ),
     "partner_exists": Problem(
         409, "A partner with this code exists", "商户代码已存在", "Choose another code."
@@ -121,11 +181,29 @@ PROBLEMS: dict[str, Problem] = {
     "partner_unknown": Problem(
         404, "There is no such partner", "商户不存在", "Add the partner before its clients."
     ),
+    "phone_invalid": Problem(
+        422,
+        "The phone number is not valid",
+        "手机号码无效",
+        "A mobile number of the Chinese mainland, with or without +86.",
+    ),
     "scope_insufficient": Problem(
         403,
         "The token does not carry the scope this needs",
         "令牌权限不足",
         "Ask for the scope named in `scope`.",
+    ),
+    "sign_in_failed": Problem(
+        401,
+        "Signing in failed",
+        "登录失败",
+        "The code is wrong, used or older than five minutes. Ask for a new one.",
+    ),
+    "sign_in_throttled": Problem(
+        429,
+        "Too many wrong codes",
+        "验证码错误次数过多",
+        "Wait as long as Retry-After says; nothing is lost.",
     ),
     "token_invalid": Problem(
         401,
@@ -141,5 +219,11 @@ PROBLEMS: dict[str, Problem] = {
         "The service is not available right now",
         "服务暂不可用",
         "Nothing is lost: send the same request again after Retry-After.",
+    ),
+    "under_age": Problem(
+        422,
+        "Only for adults",
+        "仅限年满十八周岁",
+        "The service is open to people of eighteen and older.",
     ),
 }
