@@ -94,7 +94,7 @@ def verify_proof(
         if key.algorithm != header.alg:
             raise _invalid("the key doesn't fit the algorithm")
         verify(jws, key)
-    except (JoseError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (JoseError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise _invalid(f"the proof is not a DPoP proof JWT: {_reason(error)}") from error
     _check_request(claims, method=method, url=url)
     _check_time(claims, now=now.timestamp())

@@ -70,6 +70,11 @@ class Client(msgspec.Struct, frozen=True):
         return self.suspended_at is not None or self.partner_suspended_at is not None
 
 
+def is_code(text: str) -> bool:
+    """Whether a text can be the code of a partner or the id of a client."""
+    return len(text) <= _CODE_LENGTH_MAX and _CODE.fullmatch(text) is not None
+
+
 def partner_faults(*, code: str, name_zh: str, name_en: str, kind: str) -> list[str]:
     """Return what is wrong with a partner to be added, one sentence each; empty when nothing is."""
     faults = _code_faults("code", code)
@@ -173,7 +178,7 @@ def _key_faults(index: int, key: object) -> list[str]:
 
 
 def _code_faults(field: str, code: str) -> list[str]:
-    if len(code) <= _CODE_LENGTH_MAX and _CODE.fullmatch(code):
+    if is_code(code):
         return []
     return [f"{field} is at most 64 of a-z, 0-9 and single hyphens, and begins with a letter"]
 

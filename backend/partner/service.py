@@ -7,7 +7,7 @@ from backend.kit.ids import new_id
 from backend.kit.postgres import ReadTx, Tx
 from backend.kit.problem import Refusal
 from backend.partner import store
-from backend.partner.rules import Client, Partner, client_faults, partner_faults
+from backend.partner.rules import Client, Partner, client_faults, is_code, partner_faults
 
 
 async def add_partner(
@@ -90,5 +90,10 @@ async def add_client(
 
 
 async def find_client(tx: ReadTx, *, client_id: str) -> Client | None:
-    """Return the client with this id, suspended or not, or None."""
+    """Return the client with this id, suspended or not, or None.
+
+    The id may be anything a stranger sent: what can't be an id never reaches the database.
+    """
+    if not is_code(client_id):
+        return None
     return await store.find_client(tx, client_id=client_id)

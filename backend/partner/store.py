@@ -6,7 +6,7 @@ from backend.partner.rules import Client, Partner
 
 async def insert_partner(tx: Tx, partner: Partner) -> bool:
     """Insert a partner; False when its code is taken."""
-    return 1 == await tx.execute(
+    inserted = await tx.execute(
         """
         INSERT INTO partner (partner_id, code, name_zh, name_en, kind, created_at)
         VALUES ($1, $2, $3, $4, $5, $6)
@@ -19,6 +19,7 @@ async def insert_partner(tx: Tx, partner: Partner) -> bool:
         partner.kind,
         partner.created_at,
     )
+    return inserted == 1
 
 
 async def find_partner(tx: ReadTx, *, code: str) -> Partner | None:
@@ -36,7 +37,7 @@ async def find_partner(tx: ReadTx, *, code: str) -> Partner | None:
 
 async def insert_client(tx: Tx, client: Client) -> bool:
     """Insert a client of an existing partner; False when its id is taken."""
-    return 1 == await tx.execute(
+    inserted = await tx.execute(
         """
         INSERT INTO client
             (client_id, partner_id, name_zh, name_en, jwks, redirect_uris, scopes, created_at)
@@ -52,6 +53,7 @@ async def insert_client(tx: Tx, client: Client) -> bool:
         client.scopes,
         client.created_at,
     )
+    return inserted == 1
 
 
 async def find_client(tx: ReadTx, *, client_id: str) -> Client | None:

@@ -1,0 +1,49 @@
+"""What the authorization server does: gather the facts, let the rules decide, write it down.
+
+A refusal that must leave nothing behind is raised as OauthError (or, towards pages, as Refusal);
+one that must leave a mark, a code used twice, is returned and so commits.
+"""
+
+from backend.oauth.service.authorize import (
+    PushedRequest,
+    approve,
+    begin,
+    deny,
+    get_request,
+    push_request,
+)
+from backend.oauth.service.key import (
+    ensure_signing_key,
+    has_active_signing_key,
+    list_public_keys,
+)
+from backend.oauth.service.token import (
+    Tokens,
+    find_access_token,
+    introspect,
+    redeem,
+    refresh,
+    revoke,
+    revoke_consent,
+    revoke_subject,
+)
+
+__all__ = [
+    "PushedRequest",
+    "Tokens",
+    "approve",
+    "begin",
+    "deny",
+    "ensure_signing_key",
+    "find_access_token",
+    "get_request",
+    "has_active_signing_key",
+    "introspect",
+    "list_public_keys",
+    "push_request",
+    "redeem",
+    "refresh",
+    "revoke",
+    "revoke_consent",
+    "revoke_subject",
+]
