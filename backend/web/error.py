@@ -1,5 +1,8 @@
 """What a page says when something can't be done: the problem's code in words for people."""
 
+from collections.abc import Mapping
+from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -10,113 +13,23 @@ from backend.kit.http import RETRY_AFTER_SECONDS, request_id_of
 from backend.kit.log import get_log
 from backend.kit.metric import REFUSALS
 from backend.kit.problem import PROBLEMS, Refusal
+from backend.web.error_words import ErrorWords, words_of
 from backend.web.render import render_page, see_other
 from backend.web.session import SignInNeeded, visit_of
-from backend.web.words import NOTHING, Text
 
 log = get_log(__name__)
 AnyRequest = Request[Any, Any, Any]
-
-
-class WayOn(msgspec.Struct, frozen=True):
-    """Where a page leads on to."""
-
-    href: str
-    text: Text
+EMPTY: Mapping[str, object] = MappingProxyType({})
 
 
 class ErrorView(msgspec.Struct, frozen=True):
     """The page of a refusal; `code` and `request_id` are for whoever helps."""
 
-    title: Text
-    detail: Text
-    way_on: WayOn | None
+    words: ErrorWords
+    until: datetime | None
     code: str
     request_id: str
 
-
-_HOME = WayOn("/", Text("回到首页", "Go to the home page"))
-_SIGN_IN = WayOn("/sign-in", Text("重新登录", "Sign in again"))
-_PROGRAMMES = WayOn("/programmes", Text("回到项目", "Back to benefits"))
-
-# What PROBLEMS says to programs, said to people. A code without an entry shows its title alone.
-_WORDS: dict[str, tuple[Text, WayOn | None]] = {
-    "authorization_request_gone": (
-        Text(
-            "这次请求已经过期，或者您已经答复过。什么都没有改变。请回到商户那里重新开始。",
-            "It has expired, or you have answered it already. Nothing has changed. "
-            "Go back to the merchant and start again.",
-        ),
-        _HOME,
-    ),
-    "body_invalid": (
-        Text(
-            "表单没有完整到达。请返回上一页再试一次。",
-            "The form did not arrive whole. Go back one page and try again.",
-        ),
-        _HOME,
-    ),
-    "consent_cooldown": (
-        Text(
-            "您最近拒绝过这家商户的同一请求，一段时间内它不能再问您。什么都没有改变，您可以关闭此页。",
-            "You refused this merchant the same request not long ago, so it may not ask again "
-            "for a while. Nothing has changed; you can close this page.",
-        ),
-        _HOME,
-    ),
-    "cookie_missing": (
-        Text(
-            "您的浏览器没有保存 Cookie，所以我们不知道是谁填写了表单。"
-            "请允许本网站使用 Cookie，然后重新开始。",
-            "Your browser keeps no cookies, so we can't tell who filled in the form. "
-            "Allow cookies for this site, then start again.",
-        ),
-        _SIGN_IN,
-    ),
-    "form_foreign": (
-        Text(
-            "这张表单不是从我们的页面发出的，或者打开得太久了。什么都没有改变。请重新打开页面再试。",
-            "The form did not come from our page, or was open for too long. Nothing has changed. "
-            "Open the page again and try once more.",
-        ),
-        _HOME,
-    ),
-    "internal": (
-        Text(
-            "什么都没有改变。请稍后再试。",
-            "Nothing has changed. Please try again in a while.",
-        ),
-        _HOME,
-    ),
-    "not_found": (
-        Text(
-            "地址可能打错了，或者它不属于您。",
-            "The address may be mistyped, or what it names is not yours.",
-        ),
-        _HOME,
-    ),
-    "seat_sold_out": (
-        Text(
-            "名额刚刚用完。有人退出时名额会空出来，您可以过些时候再来。",
-            "The last place has just gone. Places come free when people leave; try again later.",
-        ),
-        _PROGRAMMES,
-    ),
-    "too_many_requests": (
-        Text(
-            "试的次数太多了。为了保护您的账户，请过几分钟再试。",
-            "There were too many tries. To protect your account, wait a few minutes.",
-        ),
-        _SIGN_IN,
-    ),
-    "unavailable": (
-        Text(
-            "我们的系统暂时不在。什么都没有丢失，请过一会儿再试。",
-            "Our system is away for a moment. Nothing is lost; try again in a little while.",
-        ),
-        _HOME,
-    ),
-}
 
 _CODES_BY_STATUS = {
     400: "body_invalid",
@@ -127,15 +40,20 @@ _CODES_BY_STATUS = {
 }
 
 
-def error_view(code: str, *, request_id: str) -> ErrorView:
-    """Return the page of a refusal code."""
+def error_view(code: str, facts: Mapping[str, object], *, request_id: str) -> ErrorView:
+    """Return the page of a refusal code; of its facts, the one a citizen can use is `until`."""
     problem = PROBLEMS[code]
-    detail, way_on = _WORDS.get(code, (NOTHING, _HOME))
-    return ErrorView(Text(problem.title_zh, problem.title), detail, way_on, code, request_id)
+    until = facts.get("until")
+    return ErrorView(
+        words=words_of(code, title=problem.title, title_zh=problem.title_zh),
+        until=until if isinstance(until, datetime) else None,
+        code=code,
+        request_id=request_id,
+    )
 
 
 def error_page(
-    request: AnyRequest, code: str, *, retry_after_seconds: int | None = None
+    request: AnyRequest, code: str, facts: Mapping[str, object] = EMPTY
 ) -> Response[bytes]:
     """Answer a request of a browser with the page of a refusal code and its status."""
     status = PROBLEMS[code].status
@@ -143,13 +61,12 @@ def error_page(
     response = render_page(
         visit_of(request),
         "error.html",
-        error_view(code, request_id=request_id_of(request)),
+        error_view(code, facts, request_id=request_id_of(request)),
         status=status,
     )
-    if retry_after_seconds is None and status == 503:
-        retry_after_seconds = RETRY_AFTER_SECONDS
-    if retry_after_seconds is not None:
-        response.headers["Retry-After"] = str(retry_after_seconds)
+    wait = facts.get("retry_after_seconds", RETRY_AFTER_SECONDS if status == 503 else None)
+    if wait is not None:
+        response.headers["Retry-After"] = str(wait)
     return response
 
 
@@ -163,10 +80,7 @@ def wants_page(request: AnyRequest) -> bool:
 
 def on_page_refusal(request: AnyRequest, refusal: Refusal) -> Response[bytes]:
     """Answer a refusal of a rule or service with a page."""
-    wait = refusal.facts.get("retry_after_seconds")
-    return error_page(
-        request, refusal.code, retry_after_seconds=wait if isinstance(wait, int) else None
-    )
+    return error_page(request, refusal.code, refusal.facts)
 
 
 def on_page_framework_error(request: AnyRequest, error: HTTPException) -> Response[bytes]:

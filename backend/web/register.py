@@ -120,7 +120,7 @@ async def open_account(
     visit: NamedDependency[Visit],
     db: NamedDependency[Database],
     clock: NamedDependency[Clock],
-    identity: NamedDependency[IdentityRegister],
+    identity_register: NamedDependency[IdentityRegister],
 ) -> Response[bytes]:
     """Open the account and sign in; what is wrong is said at its field."""
     form = visit.read_form(RegisterForm, body)
@@ -139,7 +139,7 @@ async def open_account(
                 name=form.name,
                 device=visit.device,
                 address=visit.address,
-                identity=identity,
+                identity=identity_register,
                 vault=visit.vault,
                 now=now,
                 jkt=None,
@@ -155,7 +155,7 @@ async def open_account(
         case IdentityNotConfirmed():
             return _register_again(visit, pending, form, [Fault("national_id", _NOT_CONFIRMED)])
         case SignInThrottled(retry_after_seconds=wait):
-            raise Refusal("too_many_requests", retry_after_seconds=wait)
+            raise Refusal("sign_in_throttled", retry_after_seconds=wait)
         case SignInFailed():
             raise Refusal("sign_in_failed")
 

@@ -1,14 +1,12 @@
-"""Turns a view into a page: one Jinja environment, one set of headers.
+"""Turns a view into a page, in one Jinja environment.
 
 Templates escape everything, know no undefined names and hold no script and no inline style, so
 the content security policy can be as short as it is.
 """
 
 import hashlib
-import re
 from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -16,12 +14,11 @@ from litestar import Response
 from litestar.datastructures import Cookie
 
 from backend.web import words
+from backend.web.headers import page_headers
 from backend.web.session import Visit
 
 _HERE = Path(__file__).parent
 _STATIC = _HERE / "static"
-_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
-_PRIVATE_SCHEME = re.compile(r"[a-z][a-z0-9-]*(\.[a-z0-9-]+)+")
 
 TABS = (
     ("home", "/", "首页", "Home"),
@@ -111,46 +108,3 @@ def see_other(visit: Visit, href: str, *cookies: Cookie) -> Response[bytes]:
         headers={**headers, "Location": href},
         cookies=list(cookies),
     )
-
-
-def page_headers(*, is_secure: bool, form_target: str | None) -> dict[str, str]:
-    """Return the headers of every page: nothing is framed, kept, sniffed, or loaded from abroad."""
-    targets = " ".join(["'self'", *_form_sources(form_target)])
-    headers = {
-        "Content-Security-Policy": (
-            "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
-            f"frame-ancestors 'none'; form-action {targets}"
-        ),
-        "X-Frame-Options": "DENY",
-        "X-Content-Type-Options": "nosniff",
-        # Our own addresses may hold the reference of a pushed request: no other site learns it.
-        "Referrer-Policy": "same-origin",
-        "Cross-Origin-Opener-Policy": "same-origin",
-        "Cross-Origin-Resource-Policy": "same-origin",
-        "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
-        "Cache-Control": "no-store",
-    }
-    if is_secure:
-        headers["Strict-Transport-Security"] = "max-age=63072000"
-    return headers
-
-
-def _form_sources(form_target: str | None) -> list[str]:
-    """Return the CSP source that lets a form end at the client's redirect address.
-
-    Chromium holds form-action against each redirect that answers a form, so the consent form
-    needs the client's origin beside 'self'. A path says nothing there (CSP level 3 section 6.7.2.8
-    leaves it out after a redirect), and a host source can't hold an IPv6 address or a foreign
-    scheme: those are allowed by scheme.
-    """
-    if form_target is None:
-        return []
-    parts = urlsplit(form_target)
-    host = parts.hostname or ""
-    if parts.scheme in {"http", "https"} and _HOST.fullmatch(host):
-        port = f":{parts.port}" if parts.port is not None else ""
-        return [f"{parts.scheme}://{host}{port}"]
-    if parts.scheme in {"http", "https"} and ":" in host:
-        return [f"{parts.scheme}:"]
-    # A private-use scheme of an app is a reversed domain name (RFC 8252 section 7.1).
-    return [f"{parts.scheme}:"] if _PRIVATE_SCHEME.fullmatch(parts.scheme) else []

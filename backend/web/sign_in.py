@@ -262,7 +262,7 @@ async def open_session(
             known = msgspec.structs.replace(pending, code=code)
             return see_other(visit, "/register", seal_pending(visit, known))
         case SignInThrottled(retry_after_seconds=wait):
-            raise Refusal("too_many_requests", retry_after_seconds=wait)
+            raise Refusal("sign_in_throttled", retry_after_seconds=wait)
         case SignInFailed():
             view = code_view(pending, [Fault("code", _CODE_WRONG)])
             return render_page(visit, "code.html", view, status=422)

@@ -1,0 +1,38 @@
+"""All pages, with what they have in common: who is at the browser, and errors as pages.
+
+app.py takes `ROUTES`, puts a `PageDoor` at `app.state["page_door"]`, and answers addresses that
+have no route by `error.wants_page` and `error.error_page`.
+"""
+
+from litestar import Router
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+
+from backend.kit.problem import Refusal
+from backend.web import participation, register, sign_in, static_file
+from backend.web.error import (
+    on_page_fault,
+    on_page_framework_error,
+    on_page_refusal,
+    on_sign_in_needed,
+)
+from backend.web.session import SignInNeeded, provide_visit, provide_visitor
+
+PAGES = Router(
+    path="/",
+    route_handlers=[
+        *participation.ROUTES,
+        *register.ROUTES,
+        *sign_in.ROUTES,
+        *static_file.ROUTES,
+    ],
+    dependencies={"visit": Provide(provide_visit), "visitor": Provide(provide_visitor)},
+    exception_handlers={
+        Refusal: on_page_refusal,
+        SignInNeeded: on_sign_in_needed,
+        HTTPException: on_page_framework_error,
+        Exception: on_page_fault,
+    },
+)
+
+ROUTES = [PAGES]

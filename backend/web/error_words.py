@@ -1,0 +1,133 @@
+"""What the refusal codes a citizen can meet on a page mean, in words for people."""
+
+import msgspec
+
+from backend.web.words import NOTHING, Text
+
+
+class WayOn(msgspec.Struct, frozen=True):
+    """Where a page leads on to."""
+
+    href: str
+    text: Text
+
+
+class ErrorWords(msgspec.Struct, frozen=True):
+    """A refusal said to a person: what it is, what that means, where to go from here."""
+
+    title: Text
+    detail: Text
+    way_on: WayOn
+
+
+HOME = WayOn("/", Text("回到首页", "Go to the home page"))
+SIGN_IN = WayOn("/sign-in", Text("重新登录", "Sign in again"))
+JOIN = WayOn("/join", Text("了解并参加", "Read more and join"))
+CONSENTS = WayOn("/consents", Text("查看我的授权", "See my consents"))
+PROGRAMMES = WayOn("/programmes", Text("回到项目", "Back to benefits"))
+
+# A code without an entry shows the title of PROBLEMS and the way home.
+ERROR_WORDS = {
+    "account_missing": ErrorWords(
+        Text("这个账户不存在了", "This account no longer exists"),
+        Text("它已经被注销。", "It has been deleted."),
+        SIGN_IN,
+    ),
+    "authorization_request_gone": ErrorWords(
+        Text("这次授权请求已经结束", "This request is over"),
+        Text(
+            "它已经过期，或者您已经答复过。这里没有改变任何东西。如果还需要，请回到商户那里重新开始。",
+            "It has expired, or you have answered it already. Nothing was changed here. "
+            "If you still need it, go back to the merchant and start again.",
+        ),
+        CONSENTS,
+    ),
+    "body_invalid": ErrorWords(
+        Text("表单没有完整到达", "The form did not arrive whole"),
+        Text("请返回上一页再试一次。", "Go back one page and try again."),
+        HOME,
+    ),
+    "consent_beyond_cap": ErrorWords(
+        Text("商户要求的超出了允许的范围", "The merchant asked for more than is allowed"),
+        Text(
+            "所以我们没有让您作决定。什么都没有改变，您可以关闭此页。",
+            "So we did not ask you to decide. Nothing has changed; you can close this page.",
+        ),
+        HOME,
+    ),
+    "consent_cooling_down": ErrorWords(
+        Text("这家商户暂时不能再问您", "This merchant may not ask you again yet"),
+        Text(
+            "您不久前拒绝过它的同一请求。什么都没有改变，您可以关闭此页。",
+            "You refused it the same request a short while ago. "
+            "Nothing has changed; you can close this page.",
+        ),
+        HOME,
+    ),
+    "cookie_missing": ErrorWords(
+        Text("您的浏览器没有保存 Cookie", "Your browser keeps no cookies"),
+        Text(
+            "所以我们不知道是谁填写了表单。请允许本网站使用 Cookie，然后重新开始。",
+            "So we can't tell who filled in the form. "
+            "Allow cookies for this site, then start again.",
+        ),
+        SIGN_IN,
+    ),
+    "form_foreign": ErrorWords(
+        Text("这张表单不能接受", "This form can't be accepted"),
+        Text(
+            "它不是从我们的页面发出的，或者页面打开得太久了。什么都没有改变。请重新打开页面再试。",
+            "It did not come from our page, or the page was open for too long. "
+            "Nothing has changed. Open the page again and try once more.",
+        ),
+        HOME,
+    ),
+    "internal": ErrorWords(
+        Text("我们这里出了问题", "Something went wrong on our side"),
+        Text("什么都没有改变。请稍后再试。", "Nothing has changed. Please try again in a while."),
+        HOME,
+    ),
+    "not_found": ErrorWords(
+        Text("没有找到", "Not found"),
+        Text(
+            "地址可能打错了，或者它不属于您。",
+            "The address may be mistyped, or what it names is not yours.",
+        ),
+        HOME,
+    ),
+    "participation_required": ErrorWords(
+        Text("请先参加信用+", "Join Credit+ first"),
+        Text(
+            "参加以后才能这样做。人人都有的基准服务与是否参加无关。",
+            "This is for people who take part. "
+            "The service that everybody gets is there for you either way.",
+        ),
+        JOIN,
+    ),
+    "sign_in_failed": ErrorWords(
+        Text("验证码已经失效", "The code is no longer good"),
+        Text(
+            "它已经用过，或者超过了五分钟。请重新登录。",
+            "It was used, or is older than five minutes. Please sign in again.",
+        ),
+        SIGN_IN,
+    ),
+    "sign_in_throttled": ErrorWords(
+        Text("试的次数太多了", "Too many tries"),
+        Text(
+            "为了保护您的账户，请过几分钟再试。什么都没有丢失。",
+            "To protect your account, wait a few minutes. Nothing is lost.",
+        ),
+        SIGN_IN,
+    ),
+    "unavailable": ErrorWords(
+        Text("系统暂时不在", "The service is away for a moment"),
+        Text("什么都没有丢失，请过一会儿再试。", "Nothing is lost; try again in a little while."),
+        HOME,
+    ),
+}
+
+
+def words_of(code: str, *, title: str, title_zh: str) -> ErrorWords:
+    """Return the words of a refusal code, or its title alone when it has none of its own."""
+    return ERROR_WORDS.get(code) or ErrorWords(Text(title_zh, title), NOTHING, HOME)
