@@ -167,6 +167,11 @@ def start_valkey(directory: Path) -> EmbeddedServer:
     return EmbeddedServer(f"unix://{path}", process, lock, (signal.SIGTERM,), sockets=path.parent)
 
 
+def bound_to_us(command: Sequence[str], *, sign: str = "TERM") -> list[str]:
+    """Give the command that starts `command` so that the kernel ends it when this thread does."""
+    return ["setpriv", f"--pdeathsig={sign}", *command]
+
+
 def pg_dump(url: str, *options: str) -> str:
     """Dump a database with the pg_dump that belongs to the embedded server; gives the SQL text."""
     command = [str(_postgres_bin() / "pg_dump"), f"--dbname={url}", *options]
@@ -289,7 +294,7 @@ def _launcher(owner: pwd.struct_passwd | None, paths: Sequence[Path]) -> Callabl
         capability = _walking_capability()
         if capability and not all(_open_to_walk(path) for path in paths):
             step_down += [f"--inh-caps=+{capability}", f"--ambient-caps=+{capability}"]
-    return lambda sign: ["setpriv", f"--pdeathsig={sign}", *step_down]
+    return lambda sign: bound_to_us(step_down, sign=sign)
 
 
 def _open_to_walk(path: Path) -> bool:
