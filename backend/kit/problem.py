@@ -193,6 +193,12 @@ PROBLEMS: dict[str, Problem] = {
         "令牌权限不足",
         "Ask for the scope named in `scope`.",
     ),
+    "score_missing": Problem(
+        404,
+        "There is no score",
+        "暂无信用分",
+        "A score exists only while you take part, and a moment after joining.",
+    ),
     "sign_in_failed": Problem(
         401,
         "Signing in failed",
@@ -204,6 +210,48 @@ PROBLEMS: dict[str, Problem] = {
         "Too many wrong codes",
         "验证码错误次数过多",
         "Wait as long as Retry-After says; nothing is lost.",
+    ),
+    "submission_batch_id_invalid": Problem(
+        422,
+        "The batch id is not valid",
+        "批次号无效",
+        "1 to 100 letters, digits and . _ : -, beginning with a letter or digit.",
+    ),
+    "submission_class_unknown": Problem(
+        422,
+        "The catalogue has no such class",
+        "目录中无此信用信息类别",
+        "Only catalogued classes are taken. See the catalogue for their codes.",
+    ),
+    "submission_conflict": Problem(
+        422,
+        "This batch was handed in with other content",
+        "同一批次内容不一致",
+        "A batch id belongs to one file and one class; give new content a new batch id.",
+    ),
+    "submission_consent_missing": Problem(
+        422,
+        "This class is not taken by file",
+        "该类信息须凭书面同意报送",
+        "What needs a person's written consent can not be handed in without one.",
+    ),
+    "submission_header_invalid": Problem(
+        422,
+        "The first line does not name the columns",
+        "首行列名无效",
+        "See `missing`, `unknown` and `repeated`; the columns are in docs/submissions.md.",
+    ),
+    "submission_source_not_allowed": Problem(
+        422,
+        "This source may not report this class",
+        "该单位无权报送此类信息",
+        "The catalogue says which kinds of source may report a class.",
+    ),
+    "submission_source_unknown": Problem(
+        422,
+        "There is no such source",
+        "无此信源单位",
+        "Sources are listed in the catalogue's data.",
     ),
     "token_invalid": Problem(
         401,
