@@ -33,26 +33,23 @@ class AccessToken(msgspec.Struct, frozen=True):
     partner_suspended_at: datetime | None
 
 
-class Introspection(msgspec.Struct, frozen=True, omit_defaults=True):
-    """An introspection response (RFC 7662 §2.2, `cnf`: RFC 9449 §6.2, details: RFC 9396 §9.2).
+class Introspection(msgspec.Struct, frozen=True):
+    """What an active token says (RFC 7662 §2.2, RFC 9449 §6.2, RFC 9396 §9.2).
 
-    Times are seconds since 1970. An inactive one says nothing but that.
+    Times are seconds since 1970, `jkt` is the thumbprint of the key it is bound to. An inactive
+    token has nothing to say: None stands for it.
     """
 
-    active: bool
-    client_id: str | None = None
-    sub: str | None = None
-    iss: str | None = None
-    aud: str | None = None
-    scope: str | None = None
-    token_type: str | None = None
-    iat: int | None = None
-    exp: int | None = None
-    cnf: dict[str, str] | None = None
-    authorization_details: list[dict[str, Any]] | None = None
-
-
-INACTIVE = Introspection(active=False)
+    client_id: str
+    sub: str
+    iss: str
+    aud: str
+    scope: str
+    token_type: str
+    iat: int
+    exp: int
+    jkt: str
+    authorization_details: list[dict[str, Any]]
 
 
 def is_live(token: AccessToken, *, audience: str, now: datetime) -> bool:
@@ -89,17 +86,16 @@ def principal_of(token: AccessToken, *, audience: str, now: datetime) -> Partner
 
 def introspect_access(
     token: AccessToken | None, *, client_id: str, issuer: str, audience: str, now: datetime
-) -> Introspection:
+) -> Introspection | None:
     """Describe an access token to the client it was issued to; to others it isn't active.
 
     RFC 7662 §4: introspection must not help to find out about other people's tokens.
     """
     if token is None or token.client_id != client_id:
-        return INACTIVE
+        return None
     if not is_live(token, audience=audience, now=now):
-        return INACTIVE
+        return None
     return Introspection(
-        active=True,
         client_id=token.client_id,
         sub=token.pairwise_subject,
         iss=issuer,
@@ -108,31 +104,32 @@ def introspect_access(
         token_type="DPoP",  # noqa: S106 - the kind of token, not a token
         iat=int(token.created_at.timestamp()),
         exp=int(token.expires_at.timestamp()),
-        cnf={"jkt": token.dpop_jkt},
+        jkt=token.dpop_jkt,
         authorization_details=token.details,
     )
 
 
 def introspect_refresh(
     token: RefreshToken, grant: Grant, *, client_id: str, issuer: str, now: datetime
-) -> Introspection:
+) -> Introspection | None:
     """Describe a refresh token to the client it was issued to; to others it isn't active."""
     assert token.grant_id == grant.grant_id
     if token.client_id != client_id:
-        return INACTIVE
+        return None
     if token.revoked_at is not None or grant.revoked_at is not None:
-        return INACTIVE
+        return None
     if now >= token.expires_at or now >= grant.expires_at:
-        return INACTIVE
+        return None
     return Introspection(
-        active=True,
         client_id=token.client_id,
         sub=grant.pairwise_subject,
         iss=issuer,
         aud=issuer,
         scope=" ".join(grant.scopes),
+        # Not a token one presents to an API; RFC 8693 §2.2.1 has a word for that.
+        token_type="N_A",  # noqa: S106 - the kind of token, not a token
         iat=int(token.created_at.timestamp()),
         exp=int(token.expires_at.timestamp()),
-        cnf={"jkt": token.dpop_jkt},
+        jkt=token.dpop_jkt,
         authorization_details=grant.details,
     )

@@ -101,8 +101,8 @@ async def revoke(tx: Tx, *, client: Client, token: str, now: datetime) -> None:
 
 async def introspect(
     tx: ReadTx, *, client: Client, token: str, issuer: str, now: datetime
-) -> Introspection:
-    """Describe a token to the client it was issued to (RFC 7662 §2.2)."""
+) -> Introspection | None:
+    """Describe a token to the client it was issued to (RFC 7662 §2.2); None: not active."""
     digest = token_hash(token)
     refresh_token = await store.find_refresh_token(tx, token_hash=digest)
     if refresh_token is None:
