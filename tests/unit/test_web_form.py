@@ -1,4 +1,4 @@
-"""Forms of the pages: what is read from them, and whom their tokens let through.
+"""Goal: forms of the pages are read strictly, and accepted only from the page that showed them.
 
 Method: the pure functions alone, with bodies as a browser sends them and as nobody should.
 """

@@ -1,4 +1,4 @@
-"""The headers and the templates of the pages, as text.
+"""Goal: headers and templates of the pages let in no script, no frame and no foreign form.
 
 Method: headers are compared with what they must say; templates are read as files, because what
 must not stand in any of them can be seen there for all pages at once.
