@@ -1,0 +1,1 @@
+"""Outbox: what must follow from a change, written with it and carried out afterwards."""

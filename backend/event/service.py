@@ -1,0 +1,55 @@
+"""The event room's verbs: write an event with its cause; say how far behind its carrying is."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from backend.event import store
+from backend.event.rules import (
+    HAND_OVER_AGAIN_AFTER,
+    HAND_OVER_MAX,
+    KEPT_AFTER_DONE,
+    Event,
+)
+from backend.kit.ids import new_id
+from backend.kit.postgres import ReadTx, Tx
+
+
+async def emit(
+    tx: Tx, *, topic: str, subject_id: UUID | None, payload: dict[str, Any], now: datetime
+) -> UUID:
+    """Write an event in the transaction of its cause and return its id.
+
+    `payload` holds ids and codes only: it is kept for a week after it was carried out.
+    """
+    event = Event(new_id(now), topic, subject_id, payload)
+    await store.insert_event(tx, event, now)
+    return event.event_id
+
+
+async def claim(tx: Tx, *, now: datetime) -> list[Event]:
+    """Claim the events that are due to be handed to the queue, oldest first."""
+    return await store.claim_events(
+        tx, now=now, handed_before=now - HAND_OVER_AGAIN_AFTER, limit=HAND_OVER_MAX
+    )
+
+
+async def take(tx: Tx, *, event_id: UUID) -> Event | None:
+    """Hold an event for the rest of the transaction; None when it is done or being done."""
+    return await store.lock_open_event(tx, event_id)
+
+
+async def finish(tx: Tx, *, event_ids: list[UUID], now: datetime) -> None:
+    """Mark events as done, in the transaction of their effect."""
+    await store.mark_done(tx, event_ids, now)
+
+
+async def get_lag(tx: ReadTx, *, now: datetime) -> timedelta:
+    """Return the age of the oldest event that isn't done."""
+    oldest = await store.find_oldest_open(tx)
+    return max(timedelta(0), now - oldest) if oldest is not None else timedelta(0)
+
+
+async def purge(tx: Tx, *, now: datetime) -> int:
+    """Delete what was done more than a week ago; return how much that was."""
+    return await store.delete_done(tx, done_before=now - KEPT_AFTER_DONE)

@@ -1,0 +1,39 @@
+"""SQL of the access ledger: it reads and inserts; there is no right to anything else."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import msgspec
+
+from backend.kit.postgres import ReadTx, Tx
+from backend.ledger.rules import AccessEntry
+
+
+async def insert_entries(tx: Tx, entries: Sequence[AccessEntry]) -> int:
+    """Insert looks in one statement and return how many went in.
+
+    The entries travel as one JSON array: they carry arrays themselves, and unnest flattens those.
+    """
+    return await tx.execute(
+        """INSERT INTO access_entry
+           SELECT * FROM jsonb_populate_recordset(NULL::access_entry, $1)""",
+        msgspec.to_builtins(entries),
+    )
+
+
+async def list_entries(
+    tx: ReadTx, subject_id: UUID, *, before: UUID | None, limit: int
+) -> list[AccessEntry]:
+    """Return a citizen's entries older than `before`, newest first."""
+    return await tx.fetch_all(
+        AccessEntry,
+        """SELECT subject_id, entry_id, actor_kind, actor_id, actor_name_zh, actor_name_en, action,
+                  data_kinds, purpose, purpose_zh, purpose_en, consent_id, programme_code,
+                  decision_id, disclosed, at
+           FROM access_entry
+           WHERE subject_id = $1 AND ($2::uuid IS NULL OR entry_id < $2)
+           ORDER BY entry_id DESC LIMIT $3""",
+        subject_id,
+        before,
+        limit,
+    )
