@@ -51,6 +51,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     port: int
     metrics_host: str
     metrics_port: int
+    worker_metrics_port: int
     public_origin: str
     kek: Secret | None
     digest_key: Secret | None
@@ -148,6 +149,9 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("PORT", _number(1, 65535), "8000", "port the API listens on"),
     Variable("METRICS_HOST", str, "127.0.0.1", "address of the internal metrics port"),
     Variable("METRICS_PORT", _number(1, 65535), "9000", "internal port of /metrics"),
+    Variable(
+        "WORKER_METRICS_PORT", _number(0, 65535), "9001", "the worker's /metrics; 0 serves none"
+    ),
     Variable(
         "PUBLIC_ORIGIN",
         _origin,

@@ -1,0 +1,405 @@
+"""The composition root: the only module that knows every room, and wires them together.
+
+`open_house` opens what a process stands on; `build_app` puts the HTTP application on top of it.
+"""
+
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from litestar import Litestar, Response
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme
+
+import backend.access.api
+import backend.citizen.api
+import backend.consent.api
+import backend.ledger.api
+import backend.oauth.api
+import backend.programme.api
+import backend.record.api
+import backend.score.api
+import backend.web.api
+from backend.access.authenticate import Authenticator, TokenRefused
+from backend.access.guard import provide_citizen, provide_partner
+from backend.access.ports import Credential
+from backend.access.rules import CITIZEN_SCOPES, CitizenPrincipal
+from backend.citizen import service as citizen
+from backend.citizen.ports import (
+    FileIdentityRegister,
+    FileSender,
+    GatewaySender,
+    IdentityRegister,
+    ParticipationHooks,
+    Sender,
+)
+from backend.citizen.rules import SESSION_PREFIX
+from backend.consent import service as consent
+from backend.event import service as event
+from backend.event.jobs import Handler
+from backend.event.rules import Event
+from backend.kit import idempotency
+from backend.kit import replay as replay_memory
+from backend.kit.clock import Clock, SystemClock
+from backend.kit.crypto import Vault
+from backend.kit.health import Check, NotReady, database_check, schema_check, valkey_check
+from backend.kit.http import (
+    BODY_BYTES_MAX,
+    AnyRequest,
+    RequestLog,
+    on_fault,
+    on_framework_error,
+    on_refusal,
+)
+from backend.kit.jose import ALGORITHMS
+from backend.kit.migrate import schema_window
+from backend.kit.postgres import Database, ReadTx, Tx
+from backend.kit.problem import Refusal
+from backend.kit.replay import ReplayGuard
+from backend.kit.valkey import Valkey
+from backend.oauth import service as oauth
+from backend.oauth.rules.request import EligibilityDetail
+from backend.oauth.rules.token import ACCESS_TOKEN_PREFIX, principal_of
+from backend.programme import service as programme
+from backend.programme.desk import EligibilityDesk
+from backend.score import jobs as score_jobs
+from backend.score import service as score
+from backend.settings import Settings, SettingsFault
+from backend.web import error as web_error
+from backend.web.session import PageDoor
+
+API_VERSION = "1.0.0"
+OUTBOX_LAG_SECONDS_MAX = 300
+TOKEN_CACHE_SECONDS = 1.0
+TOKEN_CACHE_SIZE = 10_000
+
+
+class Purge(Protocol):
+    """A verb that deletes what has expired and returns how much that was."""
+
+    async def __call__(self, tx: Tx, *, now: datetime) -> int:
+        """Delete; bounded, so that no transaction takes long."""
+        ...
+
+
+@dataclass(frozen=True)
+class House:
+    """What a process stands on, opened once and closed once."""
+
+    settings: Settings
+    database: Database
+    valkey: Valkey
+    vault: Vault
+    clock: Clock
+    replay: ReplayGuard
+    desk: EligibilityDesk
+
+    async def close(self) -> None:
+        """Answer what was taken in, then let go of the servers."""
+        await self.desk.close()
+        await self.replay.close()
+        await self.database.close()
+        await self.valkey.close()
+
+
+async def open_house(settings: Settings, *, clock: Clock | None = None) -> House:
+    """Open the database, Valkey and the vault of a process.
+
+    Raises Unavailable when the database can't be reached, SettingsFault when a key is missing.
+    """
+    assert settings.database_url is not None
+    assert settings.valkey_url is not None
+    vault = open_vault(settings)
+    database = await Database.open(settings.database_url, size=settings.database_pool_size)
+    valkey = Valkey.open(settings.valkey_url)
+    clock = clock or SystemClock()
+    return House(
+        settings=settings,
+        database=database,
+        valkey=valkey,
+        vault=vault,
+        clock=clock,
+        replay=ReplayGuard(valkey, database),
+        desk=EligibilityDesk(database=database, vault=vault, clock=clock),
+    )
+
+
+def open_vault(settings: Settings) -> Vault:
+    """Return the vault with the keys of the settings; raises SettingsFault without them."""
+    if settings.kek is None or settings.digest_key is None:
+        raise SettingsFault(["CREDIT_KEK and CREDIT_DIGEST_KEY must be set"])
+    return Vault(
+        kek=settings.kek.reveal(),
+        digest_key=settings.digest_key.reveal(),
+        profile=settings.crypto_profile,
+    )
+
+
+class CitizenSessions:
+    """Sessions of the first-party app as credentials. Not cached: signing out is felt at once."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def find(self, token_hash: bytes, now: datetime) -> Credential | None:
+        """Return the live credential of an app's session."""
+        async with self._database.read() as tx:
+            session = await citizen.find_session(tx, token_hash=token_hash, now=now)
+        # A browser's session has no key; its cookie is no token for the API.
+        if session is None or session.jkt is None:
+            return None
+        principal = CitizenPrincipal(session.subject_id, session.token_hash, CITIZEN_SCOPES)
+        return Credential(principal, session.jkt, session.expires_at)
+
+
+class PartnerTokens:
+    """Access tokens of partners as credentials, remembered for at most a second.
+
+    What must be felt at once (a withdrawn consent) is looked at again, under a lock, by whoever
+    discloses something; the memory only spares the many looks of a busy second.
+    """
+
+    def __init__(self, database: Database, *, audience: str) -> None:
+        self._database = database
+        self._audience = audience
+        self._kept: OrderedDict[bytes, tuple[float, Credential]] = OrderedDict()
+
+    async def find(self, token_hash: bytes, now: datetime) -> Credential | None:
+        """Return the live credential of an access token."""
+        kept = self._kept.get(token_hash)
+        if kept is not None and time.monotonic() - kept[0] < TOKEN_CACHE_SECONDS:
+            return kept[1]
+        asked_at = time.monotonic()
+        async with self._database.read() as tx:
+            token = await oauth.find_access_token(tx, token_hash=token_hash, now=now)
+        principal = None if token is None else principal_of(token, audience=self._audience, now=now)
+        if token is None or principal is None:
+            self._kept.pop(token_hash, None)
+            return None
+        credential = Credential(principal, token.dpop_jkt, token.expires_at)
+        self._kept[token_hash] = (asked_at, credential)
+        self._kept.move_to_end(token_hash)
+        if len(self._kept) > TOKEN_CACHE_SIZE:
+            self._kept.popitem(last=False)
+        return credential
+
+
+class Participation:
+    """What the rooms above citizen do when a citizen joins or leaves (its ParticipationHooks)."""
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+
+    async def joined(self, tx: Tx, *, subject_id: UUID, now: datetime) -> None:
+        """Make the score."""
+        data_key = await citizen.find_participation_key(tx, subject_id=subject_id)
+        assert data_key is not None, "whoever joined takes part"
+        await score.compute(
+            tx, subject_id=subject_id, vault=self._vault, data_key=data_key, now=now
+        )
+
+    async def left(self, tx: Tx, *, subject_id: UUID, now: datetime) -> None:
+        """Erase the score and all that hangs on it, end consents and their tokens."""
+        await consent.end_all(tx, subject_id=subject_id, now=now)
+        await programme.erase(tx, subject_id=subject_id, now=now)
+        await score.erase(tx, subject_id=subject_id)
+
+
+class ProgrammeDetails:
+    """Whether a partner may ask for a programme (oauth's DetailPolicy)."""
+
+    async def check(self, tx: ReadTx, *, partner_id: UUID, detail: EligibilityDetail) -> bool:
+        """Ask the programme."""
+        return await programme.may_verify(
+            tx, partner_id=partner_id, programme_code=detail.programme, purpose=detail.purpose
+        )
+
+
+def open_sender(settings: Settings) -> Sender:
+    """Return the way to a phone: the city's gateway, or in the demo a file and the terminal."""
+    if settings.sms_gateway_url is not None:
+        token = settings.sms_gateway_token
+        return GatewaySender(
+            url=settings.sms_gateway_url, token=token.reveal().decode() if token else None
+        )
+    return FileSender(settings.code_file or settings.local_dir / "demo" / "codes.log")
+
+
+def open_identity_register(settings: Settings, vault: Vault) -> IdentityRegister:
+    """Return the identity register; without a file nobody is confirmed, so nobody registers."""
+    if settings.identity_register_file is None:
+        return FileIdentityRegister(frozenset(), vault)
+    return FileIdentityRegister.load(settings.identity_register_file, vault)
+
+
+def event_handlers(house: House) -> dict[str, Handler]:
+    """Return who follows which topic of the outbox."""
+
+    async def recompute(tx: Tx, *, event: Event) -> None:
+        await score_jobs.recompute_changed(
+            tx, event=event, vault=house.vault, now=house.clock.now()
+        )
+
+    return {"records.changed": recompute}
+
+
+async def sweep(house: House) -> int:
+    """Delete what has expired in every room, each in a transaction of its own; return how much."""
+    purges: list[Purge] = [
+        citizen.sweep,
+        event.purge,
+        idempotency.purge,
+        oauth.sweep,
+        replay_memory.purge,
+    ]
+    count = 0
+    for purge in purges:
+        async with house.database.write() as tx:
+            count += await purge(tx, now=house.clock.now())
+    return count
+
+
+def health_checks(house: House) -> list[Check]:
+    """Return what readiness stands on."""
+    database = house.database
+
+    async def signing_key() -> None:
+        async with database.read() as tx:
+            if not await oauth.has_active_signing_key(tx):
+                raise NotReady("no active signing key: run `creditplus key ensure`")
+
+    async def outbox() -> None:
+        async with database.read() as tx:
+            lag = await event.get_lag(tx, now=house.clock.now())
+        if lag.total_seconds() > OUTBOX_LAG_SECONDS_MAX:
+            raise NotReady("events wait for more than five minutes: is the worker running?")
+
+    return [
+        database_check(database),
+        schema_check(database, schema_window()),
+        valkey_check(house.valkey),
+        Check("signing_key", signing_key),
+        # The API can serve while events wait; an operator should know all the same.
+        Check("outbox", outbox, is_required=False),
+    ]
+
+
+def build_app(house: House) -> Litestar:
+    """Build the HTTP application on an open house."""
+    settings = house.settings
+    origin = settings.public_origin
+    authenticator = Authenticator(
+        origin=origin,
+        clock=house.clock,
+        replay=house.replay,
+        stores={
+            SESSION_PREFIX: CitizenSessions(house.database),
+            ACCESS_TOKEN_PREFIX: PartnerTokens(house.database, audience=origin),
+        },
+    )
+    hooks: ParticipationHooks = Participation(house.vault)
+    given: dict[str, object] = {
+        "clock": house.clock,
+        "db": house.database,
+        "detail_policy": ProgrammeDetails(),
+        "eligibility": house.desk,
+        "health_checks": health_checks(house),
+        "identity_register": open_identity_register(settings, house.vault),
+        "issuer": origin,
+        "origin": origin,
+        "participation_hooks": hooks,
+        "replay": house.replay,
+        "sender": open_sender(settings),
+        "vault": house.vault,
+    }
+    return Litestar(
+        route_handlers=[
+            *backend.access.api.ROUTES,
+            *backend.citizen.api.ROUTES,
+            *backend.consent.api.ROUTES,
+            *backend.ledger.api.ROUTES,
+            *backend.oauth.api.ROUTES,
+            *backend.programme.api.ROUTES,
+            *backend.record.api.ROUTES,
+            *backend.score.api.ROUTES,
+            *backend.web.api.ROUTES,
+        ],
+        dependencies={
+            "citizen": Provide(provide_citizen),
+            "partner": Provide(provide_partner),
+            **{name: _always(value) for name, value in given.items()},
+        },
+        exception_handlers={
+            TokenRefused: _on_token_refused,
+            Refusal: on_refusal,
+            HTTPException: _on_framework_error,
+            Exception: on_fault,
+        },
+        middleware=[RequestLog()],
+        request_max_body_size=BODY_BYTES_MAX,
+        openapi_config=_openapi(origin),
+        state=State(
+            {
+                "authenticator": authenticator,
+                "origin": origin,
+                "page_door": PageDoor(
+                    db=house.database, clock=house.clock, vault=house.vault, origin=origin
+                ),
+            }
+        ),
+    )
+
+
+def _always(value: object) -> Provide:
+    async def provide() -> Any:
+        return value
+
+    return Provide(provide)
+
+
+def _on_token_refused(request: AnyRequest, refused: TokenRefused) -> Response[bytes]:
+    """Answer 401 with the challenge of RFC 9449 section 7.1 and RFC 9728 section 5.1."""
+    origin = request.app.state["origin"]
+    parts = [f'algs="{" ".join(ALGORITHMS)}"']
+    if refused.error is not None:
+        parts.append(f'error="{refused.error}"')
+    if refused.description is not None:
+        parts.append(f'error_description="{refused.description}"')
+    parts.append(f'resource_metadata="{origin}/.well-known/oauth-protected-resource"')
+    response = on_refusal(request, refused)
+    response.headers["www-authenticate"] = "DPoP " + ", ".join(parts)
+    return response
+
+
+def _on_framework_error(request: AnyRequest, error: HTTPException) -> Response[bytes]:
+    """Answer an address without a route to a browser with a page, to everybody else in JSON."""
+    if web_error.wants_page(request):
+        return web_error.on_page_framework_error(request, error)
+    return on_framework_error(request, error)
+
+
+def _openapi(origin: str) -> OpenAPIConfig:
+    return OpenAPIConfig(
+        title="Credit+ 信用+",
+        version=API_VERSION,
+        summary="A city's voluntary, explainable, incentive-only credit service.",
+        path="/openapi",
+        render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+        use_handler_docstrings=True,
+        components=Components(
+            security_schemes={
+                "dpop": SecurityScheme(
+                    type="http",
+                    scheme="DPoP",
+                    description="A token bound to a key, with a DPoP proof (RFC 9449).",
+                )
+            }
+        ),
+    )

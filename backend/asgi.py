@@ -1,0 +1,50 @@
+"""The door of HTTP: one process, one event loop, the house opened before the socket."""
+
+import gc
+
+import uvicorn
+
+from backend.app import build_app, open_house
+from backend.kit.log import get_log
+from backend.kit.metric import serve_metrics
+from backend.settings import Settings
+
+log = get_log(__name__)
+
+SHUTDOWN_SECONDS = 5
+
+
+async def serve(settings: Settings) -> None:
+    """Serve the API and the pages until SIGTERM or SIGINT; answers in flight are finished.
+
+    Raises Unavailable without a database, OSError when a port is taken.
+    """
+    house = await open_house(settings)
+    try:
+        app = build_app(house)
+        serve_metrics(settings.metrics_host, settings.metrics_port)
+        # What was made until now stays for good. Out of the collector's sight, it no longer
+        # costs the 70 ms pauses that set the p99.
+        gc.collect()
+        gc.freeze()
+        log.info("serving", host=settings.host, port=settings.port)
+        await uvicorn.Server(
+            uvicorn.Config(
+                app,
+                host=settings.host,
+                port=settings.port,
+                loop="none",
+                http="httptools",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                date_header=False,
+                timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+                timeout_keep_alive=75,
+                # The city's proxy in front says who calls; only it may, and it is configured to.
+                proxy_headers=False,
+                h11_max_incomplete_event_size=16_384,
+            )
+        ).serve()
+    finally:
+        await house.close()

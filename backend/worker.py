@@ -1,0 +1,102 @@
+"""The door of the queue: carries out events from the outbox, and the regular jobs.
+
+Valkey may go away at any time. arq's worker gives up then; this one waits and starts it again,
+and the outbox hands over once more what was lost with the queue.
+"""
+
+import asyncio
+import contextlib
+import signal
+from typing import Any
+
+import msgspec
+from arq import cron
+from arq.connections import RedisSettings
+from arq.worker import Worker, func
+
+from backend.app import House, event_handlers, open_house, sweep
+from backend.event.jobs import HANDLE_JOB, Relay, handle_event
+from backend.kit.log import get_log
+from backend.kit.metric import serve_metrics
+from backend.settings import Settings
+
+log = get_log(__name__)
+
+QUEUE = "creditplus:jobs"
+JOB_SECONDS = 30  # after kill -9 a job waits this long for its lock to expire, so it is short
+JOBS_AT_ONCE = 8
+TRIES_MAX = 5
+RECONNECT_SECONDS = 1.0
+
+
+async def sweep_expired(ctx: dict[str, Any]) -> None:
+    """Delete what has expired in every room; run twice, it deletes nothing more."""
+    house: House = ctx["house"]
+    log.info("swept", count=await sweep(house))
+
+
+async def work(settings: Settings) -> None:
+    """Work until SIGTERM or SIGINT; a job in hand is finished, others wait for the next worker.
+
+    Raises Unavailable without a database, OSError when the metrics port is taken.
+    """
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(sign, stopping.set)
+    house = await open_house(settings)
+    try:
+        if settings.worker_metrics_port:
+            serve_metrics(settings.metrics_host, settings.worker_metrics_port)
+        relay = Relay(database=house.database, clock=house.clock, handlers=event_handlers(house))
+        log.info("working")
+        while not stopping.is_set():
+            await _work_until(stopping, house, relay)
+            if not stopping.is_set():
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(stopping.wait(), RECONNECT_SECONDS)
+    finally:
+        await house.close()
+
+
+async def _work_until(stopping: asyncio.Event, house: House, relay: Relay) -> None:
+    """Run one arq worker and the relay until told to stop or until Valkey goes away."""
+    worker = _worker(house, relay)
+    tasks: list[asyncio.Task[Any]] = []
+    try:
+        working = asyncio.create_task(worker.async_run())
+        tasks = [working, asyncio.create_task(stopping.wait())]
+        while worker._pool is None and not working.done():
+            await asyncio.sleep(0.05)
+        if worker._pool is not None:
+            tasks.append(asyncio.create_task(relay.run(worker.pool)))
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        if working.done() and not working.cancelled() and working.exception() is not None:
+            log.warning("worker_lost_valkey", exc_info=working.exception())
+    except Exception as fault:
+        log.warning("worker_lost_valkey", exc_info=fault)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        with contextlib.suppress(Exception):
+            await worker.close()
+
+
+def _worker(house: House, relay: Relay) -> Worker:
+    assert house.settings.valkey_url is not None
+    return Worker(
+        functions=[func(handle_event, name=HANDLE_JOB, keep_result=0, max_tries=TRIES_MAX)],
+        cron_jobs=[cron(sweep_expired, minute=set(range(0, 60, 5)), keep_result=0)],
+        queue_name=QUEUE,
+        redis_settings=RedisSettings.from_dsn(house.settings.valkey_url),
+        ctx={"house": house, "relay": relay},
+        handle_signals=False,
+        max_jobs=JOBS_AT_ONCE,
+        job_timeout=JOB_SECONDS,
+        job_completion_wait=3,
+        health_check_interval=10,
+        # Not arq's pickle: whoever can write to Valkey must not be able to run code here.
+        job_serializer=msgspec.msgpack.encode,
+        job_deserializer=msgspec.msgpack.decode,
+    )
