@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 from arq import cron
-from arq.connections import RedisSettings
+from arq.connections import ArqRedis, RedisSettings, create_pool
 from arq.worker import Worker, func
 
 from backend.app import House, event_handlers, open_house, sweep
@@ -61,42 +61,48 @@ async def work(settings: Settings) -> None:
 
 async def _work_until(stopping: asyncio.Event, house: House, relay: Relay) -> None:
     """Run one arq worker and the relay until told to stop or until Valkey goes away."""
-    worker = _worker(house, relay)
+    assert house.settings.valkey_url is not None
     tasks: list[asyncio.Task[Any]] = []
     try:
+        queue = await create_pool(
+            RedisSettings.from_dsn(house.settings.valkey_url),
+            default_queue_name=QUEUE,
+            # Not arq's pickle: whoever can write to Valkey must not be able to run code here.
+            job_serializer=msgspec.msgpack.encode,
+            job_deserializer=msgspec.msgpack.decode,
+        )
+        worker = _worker(queue, house, relay)
         working = asyncio.create_task(worker.async_run())
-        tasks = [working, asyncio.create_task(stopping.wait())]
-        while worker._pool is None and not working.done():
-            await asyncio.sleep(0.05)
-        if worker._pool is not None:
-            tasks.append(asyncio.create_task(relay.run(worker.pool)))
+        tasks = [
+            working,
+            asyncio.create_task(relay.run(queue)),
+            asyncio.create_task(stopping.wait()),
+        ]
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        if working.done() and not working.cancelled() and working.exception() is not None:
-            log.warning("worker_lost_valkey", exc_info=working.exception())
+        if working.done():
+            working.result()
+        await worker.close()
     except Exception as fault:
-        log.warning("worker_lost_valkey", exc_info=fault)
+        # Mostly Valkey going away; whatever it is, the outbox keeps what the queue loses.
+        log.warning("worker_restarts", exc_info=fault)
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        with contextlib.suppress(Exception):
-            await worker.close()
 
 
-def _worker(house: House, relay: Relay) -> Worker:
-    assert house.settings.valkey_url is not None
+def _worker(queue: ArqRedis, house: House, relay: Relay) -> Worker:
     return Worker(
         functions=[func(handle_event, name=HANDLE_JOB, keep_result=0, max_tries=TRIES_MAX)],
         cron_jobs=[cron(sweep_expired, minute=set(range(0, 60, 5)), keep_result=0)],
         queue_name=QUEUE,
-        redis_settings=RedisSettings.from_dsn(house.settings.valkey_url),
+        redis_pool=queue,
         ctx={"house": house, "relay": relay},
         handle_signals=False,
         max_jobs=JOBS_AT_ONCE,
         job_timeout=JOB_SECONDS,
         job_completion_wait=3,
         health_check_interval=10,
-        # Not arq's pickle: whoever can write to Valkey must not be able to run code here.
         job_serializer=msgspec.msgpack.encode,
         job_deserializer=msgspec.msgpack.decode,
     )
