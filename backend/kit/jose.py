@@ -31,7 +31,8 @@ RSA_BITS_MAX = 4096
 KEY_CACHE_SIZE = 4096
 
 _COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
-_TO_STANDARD = str.maketrans("-_", "+/")
+# "+", "/" and "=" are not of this alphabet: they become something that is of none.
+_TO_STANDARD = str.maketrans("-_+/=", "+/!!!")
 _TO_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _SHA256 = hashes.SHA256()
 _ECDSA = ec.ECDSA(_SHA256)
@@ -187,8 +188,9 @@ def _import_p256(jwk: PublicJwk) -> PublicKey:
 
 
 def _import_ed25519(jwk: PublicJwk) -> PublicKey:
+    octets = _canonical_octets(jwk.x)
     try:
-        key = Ed25519PublicKey.from_public_bytes(_canonical_octets(jwk.x))
+        key = Ed25519PublicKey.from_public_bytes(octets)
     except ValueError as error:
         raise JoseError("an Ed25519 key has 32 octets") from error
     canonical = f'{{"crv":"Ed25519","kty":"OKP","x":"{jwk.x}"}}'
