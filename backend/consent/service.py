@@ -149,6 +149,8 @@ async def end_all(tx: Tx, *, subject_id: UUID, now: datetime) -> int:
     consents = await store.lock_open_consents(tx, subject_id)
     for consent in consents:
         await _end(tx, consent, reason=EndReason.LEFT, now=now)
+    # Whatever else the citizen's tokens stand on: nobody acts for one who has left.
+    await oauth.revoke_subject(tx, subject_id=subject_id, now=now)
     await store.delete_refusals(tx, subject_id)
     return len(consents)
 
