@@ -12,11 +12,11 @@ import click
 COMMANDS: Final = {
     "doctor": "stack",
     "env-example": "stack",
-    "local": "stack",
+    "local": "local",
     "migrate": "stack",
-    "openapi": "stack",
-    "serve": "stack",
-    "worker": "stack",
+    "openapi": "openapi",
+    "serve": "process",
+    "worker": "process",
 }
 
 

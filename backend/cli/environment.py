@@ -6,8 +6,10 @@ else reads them from there.
 """
 
 import asyncio
+import errno
 import os
-from collections.abc import Coroutine, Mapping
+import socket
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -16,7 +18,7 @@ import click
 from backend.kit.child import ChildError
 from backend.kit.log import configure_logs
 from backend.kit.migrate import MigrationError
-from backend.kit.problem import PROBLEMS, Refusal
+from backend.kit.problem import PROBLEMS, Refusal, Unavailable
 from backend.settings import Settings, SettingsFault, load_settings
 
 T = TypeVar("T")
@@ -70,13 +72,32 @@ def _local_variables(directory: Path) -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines if "=" in line)
 
 
-def run(work: Coroutine[Any, Any, T]) -> T:
+def refuse_busy_port(host: str, port: int, name: str) -> None:
+    """Raise Fault if nobody could listen there; `name` is the variable that changes it."""
+    try:
+        with socket.create_server((host, port)):
+            pass
+    except OSError as error:
+        reason = "is in use" if error.errno == errno.EADDRINUSE else f"can't be had ({error})"
+        raise Fault(f"{host}:{port} {reason}: set {name} to another port") from None
+
+
+def run(
+    work: Coroutine[Any, Any, T],
+    *,
+    loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
+) -> T:
     """Run the asynchronous part of a command; known faults become one clear line."""
     try:
-        return asyncio.run(work)
+        with asyncio.Runner(loop_factory=loop_factory) as runner:
+            return runner.run(work)
+    except Unavailable as refusal:
+        raise Fault(f"the {refusal.facts['what']} does not answer") from None
     except Refusal as refusal:
         facts = "".join(f", {name}: {value}" for name, value in refusal.facts.items())
         title = PROBLEMS[refusal.code].title
         raise Fault(f"{title} ({refusal.code}{facts})") from None
+    except SettingsFault as fault:
+        raise Fault("; ".join(fault.faults)) from None
     except (MigrationError, ChildError) as fault:
         raise Fault(str(fault)) from None

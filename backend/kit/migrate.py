@@ -9,12 +9,12 @@ import asyncio
 import hashlib
 import re
 from pathlib import Path
-from typing import Final, Protocol, TypeVar
+from typing import Final
 
 import asyncpg
 import msgspec
 
-V = TypeVar("V")
+from backend.kit.postgres import ReadTx
 
 DIRECTORY: Final = Path(__file__).parents[2] / "migrations"
 
@@ -67,13 +67,6 @@ class SchemaWindow(msgspec.Struct, frozen=True):
         return None
 
 
-class Reads(Protocol):
-    """What schema_version needs: a ReadTx, or anything that reads one value like it."""
-
-    async def fetch_value(self, kind: type[V], sql: str, *args: object) -> V:
-        """Return one scalar that is never NULL."""
-
-
 def load(directory: Path = DIRECTORY) -> list[Migration]:
     """Read the migrations in order; MigrationError for a gap, a double or a stray name."""
     found = []
@@ -98,10 +91,10 @@ def schema_window(directory: Path = DIRECTORY) -> SchemaWindow:
     return SchemaWindow(OLDEST_SCHEMA, migrations[-1].version if migrations else 0)
 
 
-async def schema_version(tx: Reads) -> int:
+async def schema_version(tx: ReadTx) -> int:
     """Give the number of the last migration applied; 0 for a database without any."""
-    known = "SELECT to_regclass('public.schema_migration') IS NOT NULL"
-    if not await tx.fetch_value(bool, known):
+    table = await tx.fetch_optional_value(str, "SELECT to_regclass('schema_migration')::text")
+    if table is None:
         return 0
     return await tx.fetch_value(int, "SELECT coalesce(max(version), 0) FROM schema_migration")
 

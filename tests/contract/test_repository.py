@@ -1,0 +1,184 @@
+"""Goal: what stands beside the code says what the code says: locks, compose.yaml, the table of
+commands, the committed facts.
+
+Method: each file is read as its reader would read it (YAML, settings, click) and compared with the
+code; no container engine is needed.
+"""
+
+import re
+import subprocess
+import tomllib
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from backend.__main__ import COMMANDS, main
+from backend.settings import PREFIX, VARIABLES, load_settings
+from tests.support.facts import FACTS
+
+ROOT = Path(__file__).parents[2]
+LOCKS = ["requirements.lock", "requirements-dev.lock"]
+TOP = {"ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "SECURITY.md"}
+TOP |= {"backend", "compose.yaml", "docs", "migrations", "openapi", "pyproject.toml"}
+TOP |= {"requirements-dev.lock", "requirements.lock", "scripts", "tests"}
+
+
+def _tracked() -> list[str]:
+    done = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return [name for name in done.stdout.split("\0") if name]
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_locks_hold_hashes_and_no_address(name: str) -> None:
+    text = (ROOT / name).read_text()
+    assert "://" not in text
+    pinned = re.findall(r"^([A-Za-z0-9._-]+)(?:\[[a-z,]+\])?==\S+.*\\$", text, re.MULTILINE)
+    assert len(pinned) > 30
+    for entry in re.split(r"^(?=[A-Za-z0-9])", text, flags=re.MULTILINE)[1:]:
+        assert "--hash=sha256:" in entry, entry.splitlines()[0]
+
+
+def test_every_dependency_is_locked() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = {
+        "requirements.lock": project["dependencies"],
+        "requirements-dev.lock": project["dependencies"] + project["optional-dependencies"]["dev"],
+    }
+    for name, requirements in wanted.items():
+        locked = set(re.findall(r"^([a-z0-9._-]+)(?=[\[=])", (ROOT / name).read_text(), re.M))
+        for requirement in requirements:
+            package = re.split(r"[\[<>=!~ ]", requirement)[0].lower()
+            assert package in locked, f"{package} is not in {name}"
+
+
+def test_the_developers_lock_agrees_with_the_other() -> None:
+    pins = [
+        set(re.findall(r"^([a-z0-9._\[\],-]+==\S+)", (ROOT / name).read_text(), re.M))
+        for name in LOCKS
+    ]
+    assert pins[0] - pins[1] == set()
+
+
+def test_nothing_else_stands_at_the_top() -> None:
+    visible = {name.split("/")[0] for name in _tracked() if not name.startswith(".")}
+    assert visible == TOP
+
+
+@pytest.mark.parametrize("name", [name for name in FACTS if not name.startswith("migrations/")])
+def test_the_committed_fact_is_what_the_code_says(name: str) -> None:
+    # migrations/schema.sql is compared in test_schema.py, on the session's database.
+    assert (ROOT / name).read_text() == FACTS[name](), "run scripts/openapi and read the diff"
+
+
+def test_every_command_is_on_the_table_and_explains_itself() -> None:
+    found = {}
+    for path in (ROOT / "backend/cli").glob("[a-z]*.py"):
+        module = import_module(f"backend.cli.{path.stem}")
+        for name, value in vars(module).items():
+            if isinstance(value, click.Command) and value.callback is not None:
+                parents = [
+                    other
+                    for other in vars(module).values()
+                    if isinstance(other, click.Group) and value in other.commands.values()
+                ]
+                if value.callback.__module__ == module.__name__ and not parents:
+                    found[name.replace("_", "-")] = path.stem
+    assert found == COMMANDS
+    result = CliRunner().invoke(main, ["--help"])
+    assert result.exit_code == 0
+    for name in COMMANDS:
+        assert re.search(rf"^  {name} +\S", result.output, re.M), f"{name} has no help"
+
+
+def test_a_command_nobody_knows_is_refused() -> None:
+    result = CliRunner().invoke(main, ["no-such-command"])
+    assert result.exit_code == 2
+    assert "No such command" in result.output
+
+
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
+SERVICES: dict[str, Any] = COMPOSE["services"]
+OURS = ["migrate", "api", "worker"]
+
+
+def _filled_in(text: str, environ: dict[str, str]) -> str:
+    """Fill ${NAME}, ${NAME:-default} and ${NAME:?why} in as compose does."""
+
+    def value(match: re.Match[str]) -> str:
+        name, default = match[1], match[3]
+        if name in environ:
+            return environ[name]
+        assert match[2] == ":-", f"{name} has no value and no default"
+        return default
+
+    return re.sub(r"\$\{([A-Z_]+)(?:(:-|:\?)([^}]*))?\}", value, text)
+
+
+def test_compose_names_only_variables_the_settings_know() -> None:
+    known = {PREFIX + each.name for each in VARIABLES}
+    known |= {f"{name}_FILE" for name in known}
+    text = (ROOT / "compose.yaml").read_text()
+    assert set(re.findall(r"\bCREDIT_[A-Z_]+", text)) <= known
+    others = set(re.findall(r"\$\{([A-Z_]+)", text)) - known
+    assert others == {"POSTGRES_PASSWORD"}
+
+
+@pytest.mark.parametrize("service", OURS)
+def test_compose_gives_settings_that_can_be_used(service: str, tmp_path: Path) -> None:
+    given = {"POSTGRES_PASSWORD": "secret"}
+    environ = {
+        name: _filled_in(value, given) for name, value in SERVICES[service]["environment"].items()
+    }
+    for name in ("kek", "digest_key"):  # what the container sees at /run/secrets
+        assert environ[f"CREDIT_{name.upper()}_FILE"] == f"/run/secrets/{name}"
+        assert name in SERVICES[service]["secrets"]
+        assert name in COMPOSE["secrets"]
+        (tmp_path / name).write_text("A" * 43 + "=")
+        environ[f"CREDIT_{name.upper()}_FILE"] = str(tmp_path / name)
+    settings = load_settings(environ)
+    assert settings.host == "0.0.0.0"
+    assert settings.kek is not None
+
+
+def test_compose_waits_for_the_schema_and_for_healthy_servers() -> None:
+    assert SERVICES["postgres"]["image"] == "postgres:18"
+    assert SERVICES["valkey"]["image"].startswith("valkey/valkey:9")
+    for name in ("api", "worker"):
+        conditions = {
+            other: each["condition"] for other, each in SERVICES[name]["depends_on"].items()
+        }
+        assert conditions == {
+            "postgres": "service_healthy",
+            "valkey": "service_healthy",
+            "migrate": "service_completed_successfully",
+        }
+    assert SERVICES["migrate"]["restart"] == "no"
+    assert set(SERVICES) - {name for name in SERVICES if "healthcheck" in SERVICES[name]} == {
+        "migrate"
+    }
+
+
+@pytest.mark.parametrize("service", OURS)
+def test_compose_runs_commands_that_exist_from_one_image(service: str) -> None:
+    command = SERVICES[service]["command"]
+    assert command[0] in COMMANDS
+    assert CliRunner().invoke(main, [*command, "--help"]).exit_code == 0
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert SERVICES[service]["image"] == f"creditplus:{version}"
+    for line in SERVICES[service]["build"]["dockerfile_inline"].splitlines():
+        if line.startswith("COPY"):
+            for name in line.split()[1:-1]:
+                assert (ROOT / name).exists(), line
+
+
+def test_compose_checks_health_with_a_command_that_exists() -> None:
+    test = SERVICES["worker"]["healthcheck"]["test"]
+    assert test[:2] == ["CMD", "creditplus"]
+    assert CliRunner().invoke(main, [*test[2:], "--help"]).exit_code == 0
