@@ -21,6 +21,7 @@ class Record(msgspec.Struct, frozen=True):
     decision and `ended_on` the day the conduct ended; otherwise they are when it began and ended.
     """
 
+    subject_id: UUID
     record_id: UUID
     class_code: str
     source_code: str

@@ -2,27 +2,31 @@
 
 A record is one physical line: a stray quotation mark can spoil its own line and no other. Each
 line is judged by itself: good rows go in, bad lines are kept aside with line, column, code and
-message. Messages never repeat what stood in a cell, since faults are shown to more people than
-the data.
+message.
 """
 
 import csv
 import re
 from collections.abc import Iterable, Iterator
-from datetime import date
-from enum import StrEnum
+from datetime import date, datetime
 from functools import lru_cache
 from typing import NamedTuple
+from uuid import UUID
 
 import msgspec
 
 from backend.citizen.rules import parse_national_id
 from backend.kit.problem import Refusal
 from backend.record.rules.catalogue import RecordClass
+from backend.record.rules.fault import (
+    FIELD_CHARACTERS_MAX,
+    LINE_BYTES_MAX,
+    VERSION_MAX,
+    Fault,
+    FaultCode,
+)
 
-LINE_BYTES_MAX = 8_192
-FIELD_CHARACTERS_MAX = 256
-VERSION_MAX = 1_000_000
+CHUNK_LINES = 4_000
 PEOPLE_REMEMBERED = 100_000
 
 REQUIRED_COLUMNS = ("national_id", "external_id", "occurred_on")
@@ -40,63 +44,6 @@ _NUMBER = re.compile(r"[0-9]{1,10}")
 _NEGATIVE = re.compile(r"-[0-9]+(?:\.[0-9]+)?")
 _FORMULA_STARTS = ("=", "+", "-", "@")
 _BYTE_ORDER_MARK = "\ufeff"
-
-
-class FaultCode(StrEnum):
-    """What can be wrong with a line; stable, documented, for people and machines."""
-
-    CHARACTER_FORBIDDEN = "character_forbidden"
-    COLUMNS_TOO_FEW = "columns_too_few"
-    COLUMNS_TOO_MANY = "columns_too_many"
-    DATE_BEFORE_BIRTH = "date_before_birth"
-    DATE_FORMAT = "date_format"
-    DATE_FUTURE = "date_future"
-    ENDED_BEFORE_START = "ended_before_start"
-    EXTERNAL_ID_FORMAT = "external_id_format"
-    EXTERNAL_ID_PERSONAL = "external_id_personal"
-    FIELD_MISSING = "field_missing"
-    FIELD_TOO_LONG = "field_too_long"
-    FORMULA_LIKE = "formula_like"
-    LINE_TOO_LONG = "line_too_long"
-    NATIONAL_ID_CHECK = "national_id_check"
-    NATIONAL_ID_DATE = "national_id_date"
-    NATIONAL_ID_FORM = "national_id_form"
-    NUMBER_FORMAT = "number_format"
-    QUANTITY_NEGATIVE = "quantity_negative"
-    QUANTITY_TOO_LARGE = "quantity_too_large"
-    QUANTITY_ZERO = "quantity_zero"
-    QUOTE_UNBALANCED = "quote_unbalanced"
-    UTF8_BROKEN = "utf8_broken"
-    VERSION_CONFLICT = "version_conflict"
-    VERSION_RANGE = "version_range"
-
-
-MESSAGES: dict[FaultCode, str] = {
-    FaultCode.CHARACTER_FORBIDDEN: "the line holds a control or invisible character",
-    FaultCode.COLUMNS_TOO_FEW: "the line has fewer columns than the header",
-    FaultCode.COLUMNS_TOO_MANY: "the line has more columns than the header",
-    FaultCode.DATE_BEFORE_BIRTH: "the day lies before the person was born",
-    FaultCode.DATE_FORMAT: "not a day of the calendar written as YYYY-MM-DD",
-    FaultCode.DATE_FUTURE: "the day lies in the future",
-    FaultCode.ENDED_BEFORE_START: "the end lies before the beginning",
-    FaultCode.EXTERNAL_ID_FORMAT: "the source's number is 1 to 64 letters, digits and ()[]./:#-_",
-    FaultCode.EXTERNAL_ID_PERSONAL: "the source's number holds an identity or phone number",
-    FaultCode.FIELD_MISSING: "the cell is empty",
-    FaultCode.FIELD_TOO_LONG: f"the cell holds more than {FIELD_CHARACTERS_MAX} characters",
-    FaultCode.FORMULA_LIKE: "the cell begins like a spreadsheet formula",
-    FaultCode.LINE_TOO_LONG: f"the line holds more than {LINE_BYTES_MAX} bytes",
-    FaultCode.NATIONAL_ID_CHECK: "the identity number's check character does not fit (GB 11643)",
-    FaultCode.NATIONAL_ID_DATE: "the identity number holds no possible date of birth",
-    FaultCode.NATIONAL_ID_FORM: "not an identity number of 18 characters",
-    FaultCode.NUMBER_FORMAT: "not a whole number",
-    FaultCode.QUANTITY_NEGATIVE: "the quantity is negative",
-    FaultCode.QUANTITY_TOO_LARGE: "the quantity is larger than the catalogue allows for the class",
-    FaultCode.QUANTITY_ZERO: "the quantity is zero: nothing happened, so there is no record",
-    FaultCode.QUOTE_UNBALANCED: "a quotation mark is missing or stands in the wrong place",
-    FaultCode.UTF8_BROKEN: "the line is not UTF-8",
-    FaultCode.VERSION_CONFLICT: "this version came before with other content: raise the version",
-    FaultCode.VERSION_RANGE: f"the version must be 1 to {VERSION_MAX}",
-}
 
 
 class Line(NamedTuple):
@@ -120,22 +67,66 @@ class Row(NamedTuple):
     ended_on: date | None
 
 
-class Fault(msgspec.Struct, frozen=True):
-    """One thing wrong with one line; `column` is empty when it is the whole line."""
+class Submission(msgspec.Struct, frozen=True, kw_only=True):
+    """One file of one source and class, and how far it is in.
 
-    line_number: int
-    column: str
-    code: FaultCode
+    `bytes_done` is the offset from which the next chunk begins, `lines_done` how many lines lie
+    before it; `accepted` and `rejected` count lines.
+    """
 
-    @property
-    def message(self) -> str:
-        """What is wrong, in words that repeat nothing of the data."""
-        return MESSAGES[self.code]
+    submission_id: UUID
+    source_code: str
+    class_code: str
+    batch_id: str
+    content_digest: bytes
+    accepted: int
+    rejected: int
+    bytes_done: int
+    lines_done: int
+    received_at: datetime
+    completed_at: datetime | None
+
+
+class Chunk(msgspec.Struct, frozen=True):
+    """Lines of a file that go in together or not at all: bytes `begin` to `end` of the file.
+
+    `rejected` holds each bad line with its faults. Blank lines are in `line_count` only.
+    """
+
+    begin: int
+    end: int
+    line_count: int
+    rows: list[tuple[Line, Row]]
+    rejected: list[tuple[Line, list[Fault]]]
+    is_last: bool
 
 
 class _Person(NamedTuple):
     number: str
     born_on: date
+
+
+def read_chunks(lines: Iterable[Line], reader: "RowReader", *, begin: int) -> Iterator[Chunk]:
+    """Gather the lines after the header into chunks of at most CHUNK_LINES lines.
+
+    There is always a last chunk, empty for a file without lines.
+    """
+    rows: list[tuple[Line, Row]] = []
+    rejected: list[tuple[Line, list[Fault]]] = []
+    end, line_count = begin, 0
+    for line in lines:
+        if line_count == CHUNK_LINES:
+            yield Chunk(begin, end, line_count, rows, rejected, is_last=False)
+            rows, rejected, begin, line_count = [], [], end, 0
+        line_count, end = line_count + 1, line.end
+        if not line.content.strip() and not line.is_too_long:
+            continue
+        found = reader.read(line)
+        if isinstance(found, Row):
+            rows.append((line, found))
+        else:
+            rejected.append((line, found))
+    yield Chunk(begin, end, line_count, rows, rejected, is_last=True)
 
 
 def check_batch_id(batch_id: str) -> str:

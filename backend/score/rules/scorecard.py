@@ -10,6 +10,7 @@ import hashlib
 import re
 import tomllib
 from collections import Counter
+from collections.abc import Mapping
 from itertools import pairwise
 from string import Formatter
 from typing import Any, Literal
@@ -123,11 +124,17 @@ class Scorecard(msgspec.Struct, frozen=True, kw_only=True):
 
 def load_scorecard(text: str, catalogue: Catalogue) -> Scorecard:
     """Read and prove a scorecard (TOML); raises DataFault with every fault found."""
-    faults: list[str] = []
     try:
-        raw: dict[str, Any] = tomllib.loads(text)
+        raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as fault:
         raise DataFault([f"scorecard: not TOML: {fault}"]) from None
+    digest = hashlib.sha256(text.encode()).digest()
+    return prove_scorecard(raw, digest=digest, catalogue=catalogue)
+
+
+def prove_scorecard(raw: Mapping[str, Any], *, digest: bytes, catalogue: Catalogue) -> Scorecard:
+    """Build a scorecard from its tables; raises DataFault with every fault found."""
+    faults: list[str] = []
     version, range_points = raw.get("version"), raw.get("range_points")
     if not isinstance(version, str) or not version:
         faults.append("version must be a text")
@@ -156,7 +163,7 @@ def load_scorecard(text: str, catalogue: Catalogue) -> Scorecard:
         tiers=tiers,
         dimensions=dimensions,
         indicators=indicators,
-        digest=hashlib.sha256(text.encode()).digest(),
+        digest=digest,
     )
 
 

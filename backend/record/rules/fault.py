@@ -1,0 +1,82 @@
+"""What can be wrong with a line of a submission.
+
+Messages never repeat what stood in a cell: faults are shown to more people than the data.
+"""
+
+from enum import StrEnum
+
+import msgspec
+
+LINE_BYTES_MAX = 8_192
+FIELD_CHARACTERS_MAX = 256
+VERSION_MAX = 1_000_000
+
+
+class FaultCode(StrEnum):
+    """What can be wrong with a line; stable, documented, for people and machines."""
+
+    CHARACTER_FORBIDDEN = "character_forbidden"
+    COLUMNS_TOO_FEW = "columns_too_few"
+    COLUMNS_TOO_MANY = "columns_too_many"
+    DATE_BEFORE_BIRTH = "date_before_birth"
+    DATE_FORMAT = "date_format"
+    DATE_FUTURE = "date_future"
+    ENDED_BEFORE_START = "ended_before_start"
+    EXTERNAL_ID_FORMAT = "external_id_format"
+    EXTERNAL_ID_PERSONAL = "external_id_personal"
+    FIELD_MISSING = "field_missing"
+    FIELD_TOO_LONG = "field_too_long"
+    FORMULA_LIKE = "formula_like"
+    LINE_TOO_LONG = "line_too_long"
+    NATIONAL_ID_CHECK = "national_id_check"
+    NATIONAL_ID_DATE = "national_id_date"
+    NATIONAL_ID_FORM = "national_id_form"
+    NUMBER_FORMAT = "number_format"
+    QUANTITY_NEGATIVE = "quantity_negative"
+    QUANTITY_TOO_LARGE = "quantity_too_large"
+    QUANTITY_ZERO = "quantity_zero"
+    QUOTE_UNBALANCED = "quote_unbalanced"
+    UTF8_BROKEN = "utf8_broken"
+    VERSION_CONFLICT = "version_conflict"
+    VERSION_RANGE = "version_range"
+
+
+MESSAGES: dict[FaultCode, str] = {
+    FaultCode.CHARACTER_FORBIDDEN: "the line holds a control or invisible character",
+    FaultCode.COLUMNS_TOO_FEW: "the line has fewer columns than the header",
+    FaultCode.COLUMNS_TOO_MANY: "the line has more columns than the header",
+    FaultCode.DATE_BEFORE_BIRTH: "the day lies before the person was born",
+    FaultCode.DATE_FORMAT: "not a day of the calendar written as YYYY-MM-DD",
+    FaultCode.DATE_FUTURE: "the day lies in the future",
+    FaultCode.ENDED_BEFORE_START: "the end lies before the beginning",
+    FaultCode.EXTERNAL_ID_FORMAT: "the source's number is 1 to 64 letters, digits and ()[]./:#-_",
+    FaultCode.EXTERNAL_ID_PERSONAL: "the source's number holds an identity or phone number",
+    FaultCode.FIELD_MISSING: "the cell is empty",
+    FaultCode.FIELD_TOO_LONG: f"the cell holds more than {FIELD_CHARACTERS_MAX} characters",
+    FaultCode.FORMULA_LIKE: "the cell begins like a spreadsheet formula",
+    FaultCode.LINE_TOO_LONG: f"the line holds more than {LINE_BYTES_MAX} bytes",
+    FaultCode.NATIONAL_ID_CHECK: "the identity number's check character does not fit (GB 11643)",
+    FaultCode.NATIONAL_ID_DATE: "the identity number holds no possible date of birth",
+    FaultCode.NATIONAL_ID_FORM: "not an identity number of 18 characters",
+    FaultCode.NUMBER_FORMAT: "not a whole number",
+    FaultCode.QUANTITY_NEGATIVE: "the quantity is negative",
+    FaultCode.QUANTITY_TOO_LARGE: "the quantity is larger than the catalogue allows for the class",
+    FaultCode.QUANTITY_ZERO: "the quantity is zero: nothing happened, so there is no record",
+    FaultCode.QUOTE_UNBALANCED: "a quotation mark is missing or stands in the wrong place",
+    FaultCode.UTF8_BROKEN: "the line is not UTF-8",
+    FaultCode.VERSION_CONFLICT: "this version came before with other content: raise the version",
+    FaultCode.VERSION_RANGE: f"the version must be 1 to {VERSION_MAX}",
+}
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """One thing wrong with one line; `column` is empty when it is the whole line."""
+
+    line_number: int
+    column: str
+    code: FaultCode
+
+    @property
+    def message(self) -> str:
+        """What is wrong, in words that repeat nothing of the data."""
+        return MESSAGES[self.code]
