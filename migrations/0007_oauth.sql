@@ -36,7 +36,8 @@ CREATE TABLE oauth_grant (
 CREATE INDEX oauth_grant_subject_consent ON oauth_grant (subject_id, consent_id);
 CREATE INDEX oauth_grant_expires_at ON oauth_grant (expires_at);
 
--- A consumed code stays as long as its grant, so that a second use is recognised.
+-- A code is good until expires_at, for a minute at most. Its row stays until kept_until, as long as
+-- its grant could be used: a second use must be recognised for all that time.
 CREATE TABLE oauth_code (
     code_hash bytea PRIMARY KEY CHECK (octet_length(code_hash) = 32),
     grant_id uuid NOT NULL,
@@ -47,10 +48,11 @@ CREATE TABLE oauth_code (
     dpop_jkt text,
     created_at timestamptz NOT NULL,
     expires_at timestamptz NOT NULL CHECK (expires_at <= created_at + interval '60 seconds'),
+    kept_until timestamptz NOT NULL CHECK (kept_until >= expires_at),
     consumed_at timestamptz
 );
 
-CREATE INDEX oauth_code_expires_at ON oauth_code (expires_at);
+CREATE INDEX oauth_code_kept_until ON oauth_code (kept_until);
 
 CREATE TABLE oauth_access_token (
     token_hash bytea PRIMARY KEY CHECK (octet_length(token_hash) = 32),

@@ -17,6 +17,7 @@ from backend.oauth.service.key import (
     has_active_signing_key,
     list_public_keys,
 )
+from backend.oauth.service.sweep import sweep
 from backend.oauth.service.token import (
     Tokens,
     find_access_token,
@@ -46,4 +47,5 @@ __all__ = [
     "revoke",
     "revoke_consent",
     "revoke_subject",
+    "sweep",
 ]

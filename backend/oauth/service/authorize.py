@@ -151,6 +151,7 @@ async def approve(
             expires_at=min(now + timedelta(seconds=CODE_LIFE_SECONDS), expires_at),
             consumed_at=None,
         ),
+        kept_until=expires_at,
     )
     return success_redirect(parameters, code=code)
 
