@@ -1,5 +1,6 @@
 """The citizen room's SQL: accounts, sessions, codes, counters, participation."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -246,6 +247,29 @@ async def hold_participation(tx: Tx, subject_id: UUID) -> Participation | None:
         """SELECT subject_id, data_key, notice_version, joined_at
            FROM participation WHERE subject_id = $1 FOR SHARE""",
         subject_id,
+    )
+
+
+async def lock_participations(tx: Tx, subject_ids: Sequence[UUID]) -> list[Participation]:
+    """Lock the participations of those who take part, always in the same order."""
+    return await tx.fetch_all(
+        Participation,
+        """SELECT subject_id, data_key, notice_version, joined_at
+           FROM participation WHERE subject_id = ANY($1)
+           ORDER BY subject_id FOR NO KEY UPDATE""",
+        subject_ids,
+    )
+
+
+async def list_participants(tx: ReadTx, *, after: UUID | None, limit: int) -> list[Participation]:
+    """Return participations in the order of their subjects, after one of them."""
+    return await tx.fetch_all(
+        Participation,
+        """SELECT subject_id, data_key, notice_version, joined_at
+           FROM participation WHERE $1::uuid IS NULL OR subject_id > $1
+           ORDER BY subject_id LIMIT $2""",
+        after,
+        limit,
     )
 
 
