@@ -10,11 +10,14 @@ from typing import Final
 import click
 
 COMMANDS: Final = {
-    "doctor": "stack",
+    "client": "partner",
+    "doctor": "doctor",
     "env-example": "stack",
+    "key": "key",
     "local": "local",
     "migrate": "stack",
     "openapi": "openapi",
+    "partner": "partner",
     "serve": "process",
     "worker": "process",
 }

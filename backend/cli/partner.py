@@ -1,0 +1,130 @@
+"""Partners and their clients from the command line."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from backend.access.rules import PARTNER_SCOPES
+from backend.cli.environment import Fault, command_settings, database_url, run
+from backend.kit.clock import SystemClock
+from backend.kit.postgres import Database, Tx
+from backend.partner import service as partner_service
+from backend.partner.rules import PARTNER_KINDS
+from backend.settings import Settings
+
+T = TypeVar("T")
+
+_SCOPES = sorted(str(scope) for scope in PARTNER_SCOPES)
+
+JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
+
+
+@click.group()
+def partner() -> None:
+    """Merchants and lenders that may ask about citizens who agree."""
+
+
+@partner.command("add")
+@click.argument("code")
+@click.option("--name-zh", required=True, help="Name shown to citizens, in Chinese.")
+@click.option("--name-en", required=True, help="Name shown to citizens, in English.")
+@click.option("--kind", type=click.Choice(PARTNER_KINDS), default="merchant", show_default=True)
+@JSON_OPTION
+def partner_add(*, code: str, name_zh: str, name_en: str, kind: str, as_json: bool) -> None:
+    """Add a partner under CODE, such as city-library."""
+
+    async def add(tx: Tx) -> str:
+        added = await partner_service.add_partner(
+            tx, code=code, name_zh=name_zh, name_en=name_en, kind=kind, now=SystemClock().now()
+        )
+        return str(added.partner_id)
+
+    partner_id = run(in_transaction(command_settings(), add))
+    say(as_json, f"Partner {code} is added.", partner=code, partner_id=partner_id)
+
+
+@click.group()
+def client() -> None:
+    """The software of partners: each client with its own keys, redirect addresses and scopes."""
+
+
+@client.command("add")
+@click.argument("client_id")
+@click.option("--partner", "partner_code", required=True, help="Code of its partner.")
+@click.option("--name-zh", required=True, help="Name shown to citizens, in Chinese.")
+@click.option("--name-en", required=True, help="Name shown to citizens, in English.")
+@click.option(
+    "--jwks",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    required=True,
+    help="File with its public keys, a JWKS; each key has a kid.",
+)
+@click.option("--redirect-uri", "redirect_uris", multiple=True, required=True, help="Repeatable.")
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    type=click.Choice(_SCOPES),
+    default=_SCOPES,
+    show_default=True,
+    help="Repeatable.",
+)
+@JSON_OPTION
+def client_add(
+    *,
+    client_id: str,
+    partner_code: str,
+    name_zh: str,
+    name_en: str,
+    jwks: Path,
+    redirect_uris: tuple[str, ...],
+    scopes: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Add the client CLIENT_ID, such as library-demo, to a partner."""
+    keys = _read_jwks(jwks)
+
+    async def add(tx: Tx) -> None:
+        await partner_service.add_client(
+            tx,
+            partner_code=partner_code,
+            client_id=client_id,
+            name_zh=name_zh,
+            name_en=name_en,
+            jwks=keys,
+            redirect_uris=list(redirect_uris),
+            scopes=list(scopes),
+            now=SystemClock().now(),
+        )
+
+    run(in_transaction(command_settings(), add))
+    say(as_json, f"Client {client_id} is added.", partner=partner_code, client_id=client_id)
+
+
+async def in_transaction(settings: Settings, work: Callable[[Tx], Awaitable[T]]) -> T:
+    """Run one verb in a transaction on the database of the settings."""
+    database = await Database.open(database_url(settings), size=1)
+    try:
+        async with database.write() as tx:
+            return await work(tx)
+    finally:
+        await asyncio.shield(database.close())
+
+
+def _read_jwks(path: Path) -> dict[str, Any]:
+    try:
+        jwks = json.loads(path.read_text())
+    except (OSError, ValueError, RecursionError):
+        raise Fault(f"{path} is not a JSON file") from None
+    if not isinstance(jwks, dict):
+        raise Fault(f'{path} is not a JWKS: {{"keys": […]}}')
+    return jwks
+
+
+def say(as_json: bool, sentence: str, **facts: str) -> None:
+    """Print a sentence to people, or the facts to programs."""
+    click.echo(json.dumps(facts) if as_json else sentence)
