@@ -207,19 +207,12 @@ async def hold_participation(tx: Tx, *, subject_id: UUID) -> Participation | Non
 
 
 async def lock_participation_keys(tx: Tx, *, subject_ids: Sequence[UUID]) -> dict[UUID, bytes]:
-    """Return the wrapped data keys of those who take part, locked until the transaction ends.
+    """Return the data keys of those who take part, under a lock that puts score writers in a row.
 
-    Whoever writes one value for a participant from many facts (the score) does it under this
-    lock: two such writers go one after the other, and leaving waits for both.
+    Leaving waits for it too, as for a hold.
     """
     locked = await store.lock_participations(tx, subject_ids)
     return {each.subject_id: each.data_key for each in locked}
-
-
-async def list_participants(tx: ReadTx, *, after: UUID | None, limit: int) -> list[UUID]:
-    """Return who takes part, in the order of the ids, from behind `after`; for work in batches."""
-    found = await store.list_participants(tx, after=after, limit=limit)
-    return [each.subject_id for each in found]
 
 
 async def join(

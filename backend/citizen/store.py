@@ -261,18 +261,6 @@ async def lock_participations(tx: Tx, subject_ids: Sequence[UUID]) -> list[Parti
     )
 
 
-async def list_participants(tx: ReadTx, *, after: UUID | None, limit: int) -> list[Participation]:
-    """Return participations in the order of their subjects, after one of them."""
-    return await tx.fetch_all(
-        Participation,
-        """SELECT subject_id, data_key, notice_version, joined_at
-           FROM participation WHERE $1::uuid IS NULL OR subject_id > $1
-           ORDER BY subject_id LIMIT $2""",
-        after,
-        limit,
-    )
-
-
 async def save_notice_version(tx: Tx, subject_id: UUID, notice_version: str) -> None:
     """Note that a participant accepted another version of the notice."""
     await tx.execute(
