@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from arq import cron
 from arq.connections import ArqRedis, RedisSettings, create_pool
-from arq.worker import Worker, func
+from arq.worker import Worker, async_check_health, func
 
 from backend.app import House, event_handlers, open_house, sweep
 from backend.event.jobs import HANDLE_JOB, Relay, handle_event
@@ -106,3 +106,11 @@ def _worker(queue: ArqRedis, house: House, relay: Relay) -> Worker:
         job_serializer=msgspec.msgpack.encode,
         job_deserializer=msgspec.msgpack.decode,
     )
+
+
+async def is_working(settings: Settings) -> bool:
+    """Say whether a worker has given a sign within its interval (arq's health key in Valkey)."""
+    assert settings.valkey_url is not None
+    server = RedisSettings.from_dsn(settings.valkey_url)
+    server.conn_retries = 0
+    return await async_check_health(server, queue_name=QUEUE) == 0

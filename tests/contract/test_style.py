@@ -86,9 +86,11 @@ LIMITS = [long_lines, long_functions, wide_functions, silenced_without_reason]
 def test_every_module_keeps_the_limit(limit: object) -> None:
     assert callable(limit)
     here = Path(__file__)
+    # A test's arguments are fixtures and cases, handed over by name.
+    paths = BACKEND if limit is wide_functions else BACKEND + TESTS
     faults = {
         str(path.relative_to(ROOT)): found
-        for path in BACKEND + TESTS
+        for path in paths
         if path != here and (found := limit(path.read_text()))
     }
     assert faults == {}
