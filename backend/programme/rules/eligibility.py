@@ -1,0 +1,234 @@
+"""What a partner learns of one citizen: yes with the benefit, or nothing.
+
+Every cause of a no takes the same way and the same work: the rule is evaluated, a decision and a
+look are written. Only the citizen can see the cause, in the sealed trace.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import datetime, time, timedelta
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from backend.kit.clock import CITY_ZONE, city_date
+from backend.programme.rules.benefit import Benefit
+from backend.programme.rules.document import Programme
+from backend.programme.rules.rule import Facts, Step, Trace, evaluate, facts_of
+
+DATA_KINDS = ("eligibility",)
+ACTION = "eligibility_check"
+# Who looked, in the ledger's words, by the kind of partner.
+ACTOR_KINDS = {"merchant": "partner", "lender": "lender"}
+
+
+class EligibilityCheck(msgspec.Struct, frozen=True):
+    """A partner's question about the citizen its token stands for."""
+
+    subject_id: UUID
+    consent_id: UUID
+    partner_id: UUID
+    client_id: str
+    programme_code: str
+
+
+class EligibilityAnswer(msgspec.Struct, frozen=True):
+    """What the partner is told; everything but `eligible` is None in a no."""
+
+    eligible: bool
+    programme_code: str | None
+    benefit: Benefit | None
+    decision_id: UUID | None
+    valid_until: datetime | None
+
+
+class ConsentGone(msgspec.Struct, frozen=True):
+    """The consent ended before the answer: the partner sees what it sees of any dead token."""
+
+
+class LooksSpent(msgspec.Struct, frozen=True):
+    """The consent's looks of this day are used up; nothing was disclosed."""
+
+    retry_after_seconds: int
+
+
+Outcome = EligibilityAnswer | ConsentGone | LooksSpent
+
+
+class Evidence(msgspec.Struct, frozen=True):
+    """All that is known about one check whose consent is in force, in one row.
+
+    `position` is the place of the check in its batch. A digest names a programme version; the
+    promised one is that of the running enrolment.
+    """
+
+    position: int
+    purpose: str
+    consent_expires_at: datetime
+    per_day: int
+    looks_today: int
+    partner_code: str
+    partner_kind: str
+    partner_name_zh: str
+    partner_name_en: str
+    is_partner_suspended: bool
+    is_programme_ended: bool
+    current_digest: bytes
+    promised_digest: bytes | None
+    participation_key: bytes | None
+    facts: dict[str, Any] | None
+
+
+class Cause(StrEnum):
+    """Why the answer is what it is."""
+
+    ELIGIBLE = "eligible"
+    PROGRAMME_CLOSED = "programme_closed"
+    PARTNER_NOT_LISTED = "partner_not_listed"
+    NOT_PARTICIPATING = "not_participating"
+    NOT_ENROLLED = "not_enrolled"
+    NO_SCORE = "no_score"
+    RULE_NOT_MET = "rule_not_met"
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """A decision with its cause, the version it was made by, and how the rule came out."""
+
+    cause: Cause
+    programme: Programme
+    trace: Trace
+
+    @property
+    def eligible(self) -> bool:
+        """Whether the answer is yes."""
+        return self.cause is Cause.ELIGIBLE
+
+
+class DecisionTrace(msgspec.Struct, frozen=True):
+    """What is sealed beside a decision: with it, the decision can be made again."""
+
+    salt: bytes
+    cause: Cause
+    programme_code: str
+    programme_version: int
+    programme_digest: bytes
+    facts: dict[str, int]
+    clauses: list[list[Step]]
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """One row of `decision` together with what its look in the ledger says."""
+
+    check: EligibilityCheck
+    evidence: Evidence
+    decision_id: UUID
+    entry_id: UUID
+    programme_version: int
+    eligible: bool
+    facts_digest: bytes
+    trace_sealed: bytes | None
+    valid_until: datetime | None
+    look_number: int
+
+    @property
+    def disclosed(self) -> str:
+        """What the ledger says the partner was told."""
+        return "eligible" if self.eligible else "not_eligible"
+
+
+def decide(
+    evidence: Evidence, *, current: Programme, promised: Programme | None, now: datetime
+) -> Verdict:
+    """Decide one check: partners and period by the version in force, rule and benefit as promised.
+
+    The rule is evaluated whatever the cause, on no facts where there are none.
+    """
+    programme = promised or current
+    trace = evaluate(programme.rule, evidence.facts or {})
+    is_open = not evidence.is_programme_ended and current.document.is_open_on(city_date(now))
+    is_listed = (
+        not evidence.is_partner_suspended and evidence.partner_code in current.document.partners
+    )
+    if not is_open:
+        cause = Cause.PROGRAMME_CLOSED
+    elif not is_listed:
+        cause = Cause.PARTNER_NOT_LISTED
+    elif evidence.participation_key is None:
+        cause = Cause.NOT_PARTICIPATING
+    elif promised is None:
+        cause = Cause.NOT_ENROLLED
+    elif evidence.facts is None:
+        cause = Cause.NO_SCORE
+    else:
+        cause = Cause.ELIGIBLE if trace.holds else Cause.RULE_NOT_MET
+    return Verdict(cause, programme, trace)
+
+
+def trace_of(verdict: Verdict, *, facts: Facts | None, salt: bytes) -> DecisionTrace:
+    """Return what is kept of a verdict: of the facts, those that the rule reads."""
+    document = verdict.programme.document
+    read = facts_of(verdict.programme.rule)
+    return DecisionTrace(
+        salt=salt,
+        cause=verdict.cause,
+        programme_code=document.code,
+        programme_version=document.version,
+        programme_digest=verdict.programme.digest,
+        facts={code: value for code, value in sorted((facts or {}).items()) if code in read},
+        clauses=verdict.trace.clauses,
+    )
+
+
+def facts_digest(trace: DecisionTrace) -> bytes:
+    """Return the salted SHA-256 of a decision's inputs.
+
+    Few facts have many values, so without the salt the digest alone would give them away. The
+    salt is erased with the trace.
+    """
+    assert len(trace.salt) >= 16, "a short salt can be tried out"
+    inputs = msgspec.json.encode([trace.programme_digest.hex(), trace.facts], order="sorted")
+    return hashlib.sha256(trace.salt + inputs).digest()
+
+
+def valid_until(verdict: Verdict, *, consent_expires_at: datetime, now: datetime) -> datetime:
+    """Return until when a partner may rely on a yes: never past the consent or the programme."""
+    document = verdict.programme.document
+    ends = [now + timedelta(seconds=document.answer_valid_seconds), consent_expires_at]
+    if document.ends_on is not None:
+        after = document.ends_on + timedelta(days=1)
+        ends.append(datetime.combine(after, time(), CITY_ZONE).astimezone(now.tzinfo))
+    until = min(ends)
+    assert until > now, "an answer is valid for a while"
+    return until
+
+
+def answer_of(decision: Decision, verdict: Verdict) -> EligibilityAnswer:
+    """Return what the partner is told of a decision."""
+    if not decision.eligible:
+        return EligibilityAnswer(False, None, None, None, None)
+    assert decision.valid_until is not None, "a yes has an end"
+    document = verdict.programme.document
+    return EligibilityAnswer(
+        eligible=True,
+        programme_code=document.code,
+        benefit=document.benefit,
+        decision_id=decision.decision_id,
+        valid_until=decision.valid_until,
+    )
+
+
+def seconds_to_midnight(now: datetime) -> int:
+    """Return the whole seconds until the city's next day begins, at least 1."""
+    local = now.astimezone(CITY_ZONE)
+    midnight = datetime.combine(local.date() + timedelta(days=1), time(), CITY_ZONE)
+    return max(1, int((midnight - local).total_seconds()))
+
+
+def covers(details: Sequence[Mapping[str, Any]], programme_code: str) -> bool:
+    """Say whether a token's authorization details (RFC 9396) cover a programme's check."""
+    return any(
+        detail.get("type") == "eligibility" and detail.get("programme") == programme_code
+        for detail in details
+    )
