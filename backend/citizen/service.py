@@ -207,10 +207,7 @@ async def hold_participation(tx: Tx, *, subject_id: UUID) -> Participation | Non
 
 
 async def lock_participation_keys(tx: Tx, *, subject_ids: Sequence[UUID]) -> dict[UUID, bytes]:
-    """Return the data keys of those who take part, under a lock that puts score writers in a row.
-
-    Leaving waits for it too, as for a hold.
-    """
+    """Return the data keys of those who take part, locked against other score writers."""
     locked = await store.lock_participations(tx, subject_ids)
     return {each.subject_id: each.data_key for each in locked}
 

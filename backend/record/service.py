@@ -173,6 +173,12 @@ async def list_current_by_subject(
     return by_subject
 
 
+async def list_last_reported(tx: ReadTx, *, subject_ids: Sequence[UUID]) -> dict[UUID, datetime]:
+    """Return when the newest record of each subject came in; who has none is not there."""
+    found = await store.list_last_reported(tx, subject_ids)
+    return {each.subject_id: each.reported_at for each in found}
+
+
 async def list_records(
     tx: ReadTx, *, subject_id: UUID, cursor: str | None, page_size: int
 ) -> RecordPage:

@@ -1,7 +1,7 @@
 """SQL of submissions and records."""
 
 from collections.abc import Iterable, Sequence
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
 
 import msgspec
@@ -15,6 +15,13 @@ class InsertedRecord(msgspec.Struct, frozen=True):
     """A record that went in."""
 
     record_id: UUID
+
+
+class LastReported(msgspec.Struct, frozen=True):
+    """When the newest record of a subject came in."""
+
+    subject_id: UUID
+    reported_at: datetime
 
 
 class StoredFault(msgspec.Struct, frozen=True):
@@ -169,6 +176,16 @@ async def list_current(tx: ReadTx, subject_ids: Sequence[UUID]) -> list[Record]:
                   occurred_on, ended_on, published_until, reported_at
            FROM record WHERE subject_id = ANY($1)
            ORDER BY subject_id, source_code, external_id, version DESC""",
+        subject_ids,
+    )
+
+
+async def list_last_reported(tx: ReadTx, subject_ids: Sequence[UUID]) -> list[LastReported]:
+    """Return when the newest record of each subject came in."""
+    return await tx.fetch_all(
+        LastReported,
+        """SELECT subject_id, max(reported_at) AS reported_at
+           FROM record WHERE subject_id = ANY($1) GROUP BY subject_id""",
         subject_ids,
     )
 
