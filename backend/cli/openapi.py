@@ -49,7 +49,7 @@ def routes_text() -> str:
         if not isinstance(route, HTTPRoute):
             continue
         for handler in route.route_handlers:
-            guards = [_words(guard) for guard in handler.guards]
+            guards = [_words(guard) for guard in handler.guards or ()]
             said = " and ".join(word for word in guards if word) or "NOBODY SAID"
             for method in sorted(handler.http_methods - {"OPTIONS", "HEAD"}):
                 lines.append(f"{route.path} {method}: {said}")

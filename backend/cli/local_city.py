@@ -1,0 +1,184 @@
+"""What the local stack needs once: keys, and a demo city with people, programmes and a partner."""
+
+import base64
+import csv
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from joserfc.jwk import ECKey
+
+from backend.access.rules import Scope
+from backend.cli.environment import Fault, run
+from backend.kit.child import bound_to_us
+from backend.kit.clock import SystemClock
+from backend.kit.postgres import Database
+from backend.partner import service as partner
+from backend.settings import Settings
+
+PARTNER: Final = "city-library"
+CLIENT: Final = "library-demo"
+# Nobody listens there: whoever plays the library reads the address it is sent back to.
+REDIRECT_URI: Final = "http://127.0.0.1:8765/callback"
+PROGRAMMES: Final = Path(__file__).parents[1] / "programme" / "data"
+SHOWN_PEOPLE: Final = ("林晓", "周平", "陈晨")
+
+
+def ensure_keys(settings: Settings, directory: Path) -> dict[str, str]:
+    """Make the demo keys on the first start; gives the variables that name what is under .local.
+
+    Raises Fault when there is data whose keys are gone: nothing could be read any more, and new
+    keys would hide that.
+    """
+    keys = directory / "keys"
+    variables = {}
+    for name, given in (("kek", settings.kek), ("digest_key", settings.digest_key)):
+        path = keys / name
+        if given is not None:
+            continue
+        if not path.exists():
+            if settings.database_url is None and (directory / "postgres" / "data").exists():
+                raise Fault(
+                    f"the keys in {keys} are missing, and the data in {directory} is sealed with"
+                    f" them: put them back, or delete {directory} to start anew"
+                )
+            _write_key(path)
+        variables[f"CREDIT_{name.upper()}_FILE"] = str(path)
+    demo = directory / "demo"
+    demo.mkdir(exist_ok=True)
+    if settings.identity_register_file is None:
+        variables["CREDIT_IDENTITY_REGISTER_FILE"] = str(demo / "identity-register")
+    if settings.code_file is None and settings.sms_gateway_url is None:
+        variables["CREDIT_CODE_FILE"] = str(demo / "codes.log")
+    return variables
+
+
+def _write_key(path: Path) -> None:
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    fresh = path.with_suffix(".new")
+    fresh.write_text(base64.urlsafe_b64encode(os.urandom(32)).decode())
+    fresh.chmod(0o600)
+    fresh.rename(path)  # a kill leaves a whole key or none
+
+
+def ensure_city(settings: Settings, environment: Mapping[str, str], *, citizens: int) -> None:
+    """Make the demo city on the first start: signing key, programmes, people, a partner.
+
+    The partner's client comes last, so where it is known everything before it is done; whatever
+    a kill left half done is done again, and each step bears that.
+    """
+    client_file = _demo(settings) / f"{CLIENT}.json"
+    if run(_is_client_known(settings)):
+        if not client_file.exists():
+            raise Fault(
+                f"the database knows the client {CLIENT}, but its key {client_file} is missing:"
+                f" put it back, or delete {settings.local_dir} to start anew"
+            )
+        return
+    _creditplus(environment, "key", "ensure")
+    for path in sorted(PROGRAMMES.glob("*.toml")):
+        _creditplus(environment, "programme", "publish", str(path))
+    _creditplus(environment, "seed", "--citizens", str(citizens), "--seed", "1")
+    run(_add_library(settings, _ensure_client_key(client_file)))
+
+
+def _demo(settings: Settings) -> Path:
+    return settings.local_dir.resolve() / "demo"
+
+
+def _creditplus(environment: Mapping[str, str], *words: str) -> None:
+    command = bound_to_us([sys.executable, "-m", "backend", *words])
+    done = subprocess.run(command, env=environment, check=False)  # noqa: S603 - our own program
+    if done.returncode != 0:
+        raise Fault(f"the demo city is not complete: `creditplus {' '.join(words)}` failed")
+
+
+async def _is_client_known(settings: Settings) -> bool:
+    assert settings.database_url is not None
+    database = await Database.open(settings.database_url, size=1)
+    try:
+        async with database.read() as tx:
+            return await partner.find_client(tx, client_id=CLIENT) is not None
+    finally:
+        await database.close()
+
+
+async def _add_library(settings: Settings, public_jwk: dict[str, Any]) -> None:
+    assert settings.database_url is not None
+    now = SystemClock().now()
+    database = await Database.open(settings.database_url, size=1)
+    try:
+        async with database.write() as tx:
+            if await partner.find_partner(tx, code=PARTNER) is None:
+                await partner.add_partner(
+                    tx,
+                    code=PARTNER,
+                    name_zh="市图书馆",
+                    name_en="City Library",
+                    kind="merchant",
+                    now=now,
+                )
+            await partner.add_client(
+                tx,
+                partner_code=PARTNER,
+                client_id=CLIENT,
+                name_zh="图书馆借阅系统",
+                name_en="Library lending desk",
+                jwks={"keys": [public_jwk]},
+                redirect_uris=[REDIRECT_URI],
+                scopes=[str(Scope.ELIGIBILITY_VERIFY)],
+                now=now,
+            )
+    finally:
+        await database.close()
+
+
+def _ensure_client_key(path: Path) -> dict[str, Any]:
+    """Make the demo client's key and what it has to know of itself; gives the public part."""
+    if not path.exists():
+        key = ECKey.generate_key("P-256", private=True, auto_kid=True)
+        known = {
+            "client_id": CLIENT,
+            "partner": PARTNER,
+            "redirect_uri": REDIRECT_URI,
+            "jwk": key.as_dict(private=True) | {"alg": "ES256", "use": "sig"},
+        }
+        fresh = path.with_suffix(".new")
+        fresh.write_text(json.dumps(known, indent=2) + "\n")
+        fresh.chmod(0o600)
+        fresh.rename(path)
+    jwk: dict[str, Any] = json.loads(path.read_text())["jwk"]
+    del jwk["d"]
+    return jwk
+
+
+def ready_lines(settings: Settings) -> Iterator[str]:
+    """Say where everything is, who one can be, and what to try next."""
+    origin = settings.public_origin
+    demo = _demo(settings)
+    yield ""
+    yield f"Credit+ 信用+ is ready at {origin}"
+    yield f"  pages    {origin}/"
+    yield f"  API      {origin}/openapi/openapi.json"
+    yield f"  health   {origin}/health/ready"
+    yield f"  metrics  http://{settings.metrics_host}:{settings.metrics_port}/metrics"
+    yield "Demo identities:"
+    for name, national_id, phone in _people(demo):
+        yield f"  citizen     {name}, national id {national_id}, phone {phone}"
+    yield f"  partner     {PARTNER}, client {CLIENT}, key in {demo / CLIENT}.json"
+    yield f"  department  hands in the CSV files in {demo} with `creditplus submission send`"
+    yield "  operator    whoever runs `creditplus` in this directory (`creditplus --help`)"
+    yield f"One-time codes appear here and in {demo / 'codes.log'}."
+    yield "Next: .venv/bin/creditplus demo"
+    yield "Ctrl-C stops everything."
+
+
+def _people(demo: Path) -> Iterator[tuple[str, str, str]]:
+    with (demo / "people.csv").open(newline="") as file:
+        for row in csv.DictReader(file):
+            if row["name"] in SHOWN_PEOPLE:
+                yield row["name"], row["national_id"], row["phone"]
