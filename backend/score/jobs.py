@@ -1,6 +1,7 @@
 """Scores follow records: by event for those that changed, or in one pass over all of them."""
 
 from collections.abc import Callable
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
@@ -22,13 +23,13 @@ class RecomputeTotal(msgspec.Struct):
     computed: int = 0
 
 
-async def recompute_changed(tx: Tx, *, event: Event, vault: Vault, clock: Clock) -> None:
+async def recompute_changed(tx: Tx, *, event: Event, vault: Vault, now: datetime) -> None:
     """Carry out "records.changed": score those of its subjects who take part.
 
     Safe to run twice: the same records give the same score, and an equal score is not rewritten.
     """
     subject_ids = [UUID(each) for each in event.payload["subject_ids"]]
-    await service.recompute(tx, subject_ids=subject_ids, vault=vault, now=clock.now())
+    await service.recompute(tx, subject_ids=subject_ids, vault=vault, now=now)
 
 
 async def recompute_all(
