@@ -1,0 +1,84 @@
+"""How the demo tells a story: numbered steps, each with the request made and its real answer."""
+
+import json
+from typing import Any
+
+import click
+import httpx
+
+WIDTH = 100
+
+
+class DemoFailed(click.ClickException):
+    """A step did not go as the story says; the line names the step and the answer."""
+
+
+class Story:
+    """Prints steps as they happen; `as_json` prints one JSON object a step instead."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+        self._number = 0
+        self._title = ""
+
+    def chapter(self, title: str) -> None:
+        """Print a heading."""
+        if not self._as_json:
+            click.echo(f"\n{title}\n{'=' * len(title.encode('gb18030'))}")
+
+    def step(self, title: str) -> None:
+        """Begin a step."""
+        self._number += 1
+        self._title = title
+        if not self._as_json:
+            click.echo(f"\n{self._number:2}  {title}")
+
+    def answer(self, request: str, response: httpx.Response, *, expected: int) -> Any:
+        """Print a request with its answer, and give the answer's JSON (None without one).
+
+        Raises DemoFailed unless the status is the expected one.
+        """
+        body = _json_of(response)
+        self.show(request, response.status_code, body)
+        if response.status_code != expected:
+            raise DemoFailed(
+                f"step {self._number} ({self._title}): expected {expected},"
+                f" got {response.status_code}"
+            )
+        return body
+
+    def show(self, request: str, status: int, body: Any) -> None:
+        """Print one request and what came of it."""
+        if self._as_json:
+            line = {"step": self._number, "title": self._title, "request": request}
+            click.echo(json.dumps({**line, "status": status, "body": body}, ensure_ascii=False))
+            return
+        click.echo(f"    {request} → {status}")
+        for line in _lines(body):
+            click.echo(f"      {line}")
+
+    def check(self, fact: bool, message: str) -> None:
+        """Print what was seen to be so; raises DemoFailed when it is not so."""
+        if not fact:
+            raise DemoFailed(f"step {self._number} ({self._title}): not so: {message}")
+        if not self._as_json:
+            click.echo(f"    ✓ {message}")
+
+
+def _json_of(response: httpx.Response) -> Any:
+    kind = response.headers.get("content-type", "")
+    return response.json() if response.content and "json" in kind else None
+
+
+def _lines(body: Any) -> list[str]:
+    """Lay out JSON: a line for what fits into one, else a line a member."""
+    if body is None:
+        return []
+    text = _compact(body)
+    if len(text) <= WIDTH - 6 or not isinstance(body, dict):
+        return [text[: 3 * WIDTH]]
+    return [f"{key}: {_compact(value)}" for key, value in body.items()]
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(", ", ": "))
