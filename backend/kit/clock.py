@@ -1,12 +1,13 @@
 """Time comes in from the edge: no rule reads a clock."""
 
 from datetime import UTC, date, datetime, timedelta
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 from zoneinfo import ZoneInfo
 
 CITY_ZONE = ZoneInfo("Asia/Shanghai")
 
 
+@runtime_checkable  # the framework checks what it injects into a handler
 class Clock(Protocol):
     """Tells the present moment."""
 

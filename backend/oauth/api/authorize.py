@@ -4,7 +4,7 @@ from typing import Annotated
 from urllib.parse import urlencode
 
 import msgspec
-from litestar import Response, get, post
+from litestar import MediaType, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 from litestar.status_codes import HTTP_303_SEE_OTHER, HTTP_400_BAD_REQUEST
@@ -132,6 +132,6 @@ def _page() -> Response[str | None]:
     return Response(
         _NOT_OPENED,
         status_code=HTTP_400_BAD_REQUEST,
-        media_type="text/plain; charset=utf-8",
+        media_type=MediaType.TEXT,
         headers=_PAGE_HEADERS,
     )
