@@ -112,8 +112,8 @@ def test_the_register_confirms_the_three_together_only(tmp_path: Path, vault: Va
     path.write_text(f"\n{identity_digest(vault, **PERSON).hex().upper()}  \n")
     register = FileIdentityRegister.load(path, vault)
     assert register.confirms(**PERSON)
-    for part in PERSON:
-        assert not register.confirms(**{**PERSON, part: PERSON[part] + "1"})
+    for part, value in PERSON.items():
+        assert not register.confirms(**{**PERSON, part: value + "1"})
 
 
 def test_the_register_is_of_no_use_with_another_key(tmp_path: Path, vault: Vault) -> None:
