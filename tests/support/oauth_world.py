@@ -1,16 +1,36 @@
-"""Partners, clients and consents as the OAuth tests need them."""
+"""A city with one library, and the authorization server over HTTP, as the OAuth tests need them.
 
-from datetime import datetime
+The server is the real one on a real database and Valkey; only the citizen's sign-in and consent
+pages are left out: `answer` does what they do when the citizen presses a button.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
+import httpx
+from litestar import Litestar
+from litestar.di import Provide
+
+from backend.kit.clock import FixedClock
+from backend.kit.crypto import Vault
+from backend.kit.postgres import Database, ReadTx
+from backend.kit.replay import ReplayGuard
+from backend.kit.valkey import Valkey
+from backend.oauth import api, service
+from backend.oauth.rules.request import EligibilityDetail
+from backend.partner import service as partner
 from backend.partner.rules import Client
 from tests.conftest import NOW
-from tests.support.oauth_client import REDIRECT_URI
+from tests.support.oauth_client import ISSUER, REDIRECT_URI, OauthClient, jwks_of
 
 PARTNER_ID = UUID("01900000-0000-7000-8000-000000000001")
 SUBJECT_ID = UUID("01900000-0000-8000-8000-000000000002")
 CONSENT_ID = UUID("01900000-0000-7000-8000-000000000003")
+CONSENT_LIFE = timedelta(days=180)
 
 
 def make_client(
@@ -38,3 +58,127 @@ def make_client(
         suspended_at=suspended_at,
         partner_suspended_at=partner_suspended_at,
     )
+
+
+class OnlyTheLibrary:
+    """A DetailPolicy of a city with one programme."""
+
+    async def check(self, _tx: ReadTx, *, partner_id: UUID, detail: EligibilityDetail) -> bool:
+        """Whether it is the one programme, for its one purpose."""
+        assert partner_id
+        return (detail.programme, detail.purpose) == ("library", "deposit_free_borrowing")
+
+
+class OauthWorld:
+    """The server, its database, its clock, and a client that is registered with it."""
+
+    def __init__(self, database: Database, valkey: Valkey, vault: Vault, clock: FixedClock) -> None:
+        self.database = database
+        self.vault = vault
+        self.clock = clock
+        self.replay = ReplayGuard(valkey, database)
+        self.app = self._app()
+        self.http = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url=ISSUER)
+        self.library = OauthClient(self.http, clock)
+
+    def _app(self) -> Litestar:
+        given: dict[str, object] = {
+            "clock": self.clock,
+            "db": self.database,
+            "detail_policy": OnlyTheLibrary(),
+            "issuer": ISSUER,
+            "replay": self.replay,
+        }
+        return Litestar(
+            route_handlers=api.ROUTES,
+            dependencies={name: _always(value) for name, value in given.items()},
+            openapi_config=None,
+            debug=True,
+        )
+
+    async def register(self, client: OauthClient, *, partner_code: str = "city-library") -> Client:
+        """Register a client with its partner."""
+        async with self.database.write() as tx:
+            if await partner.find_partner(tx, code=partner_code) is None:
+                await partner.add_partner(
+                    tx,
+                    code=partner_code,
+                    name_zh="市图书馆",
+                    name_en="City Library",
+                    kind="merchant",
+                    now=NOW,
+                )
+            return await partner.add_client(
+                tx,
+                partner_code=partner_code,
+                client_id=client.client_id,
+                name_zh="图书借还",
+                name_en="Library desk",
+                jwks=jwks_of(client.key),
+                redirect_uris=[REDIRECT_URI],
+                scopes=["eligibility:verify"],
+                now=NOW,
+            )
+
+    async def open_page(self, client: OauthClient, request_uri: str) -> httpx.Response:
+        """Send the citizen's browser to the authorization endpoint."""
+        query = {"client_id": client.client_id, "request_uri": request_uri}
+        return await self.http.get("/oauth/authorize", params=query)
+
+    async def answer(self, request_uri: str, *, yes: bool = True) -> str:
+        """Answer an opened request as the consent page does; returns the redirect."""
+        now = self.clock.now()
+        async with self.database.write() as tx:
+            if not yes:
+                return await service.deny(tx, request_uri=request_uri, now=now)
+            request = await service.get_request(tx, request_uri=request_uri, now=now)
+            return await service.approve(
+                tx,
+                request_uri=request_uri,
+                subject_id=SUBJECT_ID,
+                consent_id=CONSENT_ID,
+                details=request.parameters.details,
+                expires_at=now + CONSENT_LIFE,
+                vault=self.vault,
+                now=now,
+            )
+
+    async def code(self, client: OauthClient | None = None, **changes: Any) -> str:
+        """Push, open and approve a request; returns the code."""
+        client = client or self.library
+        pushed = await client.push(**changes)
+        assert pushed.status_code == 201, pushed.text
+        request_uri = pushed.json()["request_uri"]
+        opened = await self.open_page(client, request_uri)
+        assert opened.status_code == 303, opened.text
+        redirect = await self.answer(request_uri)
+        return parse_qs(urlsplit(redirect).query)["code"][0]
+
+    async def tokens(self, client: OauthClient | None = None) -> dict[str, Any]:
+        """Go the whole way; returns the token response."""
+        client = client or self.library
+        answer = await client.redeem(await self.code(client))
+        assert answer.status_code == 200, answer.text
+        tokens: dict[str, Any] = answer.json()
+        return tokens
+
+
+@asynccontextmanager
+async def open_world(
+    database: Database, valkey: Valkey, vault: Vault, clock: FixedClock
+) -> AsyncIterator[OauthWorld]:
+    """Open a world whose library is registered."""
+    world = OauthWorld(database, valkey, vault, clock)
+    try:
+        await world.register(world.library)
+        yield world
+    finally:
+        await world.http.aclose()
+        await world.replay.close()
+
+
+def _always(value: object) -> Provide:
+    async def provide() -> Any:
+        return value
+
+    return Provide(provide)
