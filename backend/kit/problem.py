@@ -49,6 +49,12 @@ PROBLEMS: dict[str, Problem] = {
         "账户不存在",
         "Open an account first; a code that was right can still be used for it.",
     ),
+    "already_enrolled": Problem(
+        409,
+        "The citizen is enrolled in this programme",
+        "已经报名该项目",
+        "One enrolment at a time: see GET /v1/me/programmes.",
+    ),
     "authorization_request_gone": Problem(
         410,
         "This authorization request is over",
@@ -127,6 +133,12 @@ PROBLEMS: dict[str, Problem] = {
         "身份核验未通过",
         "National id, name and phone must belong to one person, written as on the identity card.",
     ),
+    "insufficient_authorization_details": Problem(
+        403,
+        "The token does not cover this programme",
+        "令牌不包含该项目的授权",
+        "Ask the citizen for a consent to this programme, then use the token of that consent.",
+    ),
     "internal": Problem(
         500,
         "Something went wrong on our side",
@@ -153,6 +165,12 @@ PROBLEMS: dict[str, Problem] = {
     ),
     "not_acceptable": Problem(
         406, "No acceptable form of the answer exists", "无法提供所需格式", "Accept JSON."
+    ),
+    "not_eligible_yet": Problem(
+        409,
+        "The citizen is not eligible yet",
+        "暂未达到报名条件",
+        "`missing` lists groups of conditions; of each group, one condition met is enough.",
     ),
     "not_found": Problem(
         404, "There is no such thing here", "未找到", "It does not exist, or it is not yours."
@@ -187,6 +205,24 @@ PROBLEMS: dict[str, Problem] = {
         "手机号码无效",
         "A mobile number of the Chinese mainland, with or without +86.",
     ),
+    "programme_closed": Problem(
+        409,
+        "The programme is not open",
+        "项目未开放或已结束",
+        "See `starts_on` and `ends_on` of the programme; the baseline goes on for everybody.",
+    ),
+    "programme_seats_taken": Problem(
+        409,
+        "More citizens are enrolled than the programme would have seats",
+        "已报名人数超过名额",
+        "Publish a version with at least as many seats as citizens enrolled.",
+    ),
+    "programme_version_taken": Problem(
+        409,
+        "Another document of this programme has this version, or a higher one is in force",
+        "该版本号已被使用或已有更高版本",
+        "Raise `version`: what was published is never changed.",
+    ),
     "scope_insufficient": Problem(
         403,
         "The token does not carry the scope this needs",
@@ -198,6 +234,12 @@ PROBLEMS: dict[str, Problem] = {
         "There is no score",
         "暂无信用分",
         "A score exists only while you take part, and a moment after joining.",
+    ),
+    "seats_sold_out": Problem(
+        409,
+        "All seats of the programme are taken",
+        "名额已满",
+        "A seat becomes free when somebody leaves; the baseline goes on for everybody.",
     ),
     "sign_in_failed": Problem(
         401,

@@ -6,7 +6,7 @@ look are written. Only the citizen can see the cause, in the sealed trace.
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -20,8 +20,7 @@ from backend.programme.rules.rule import Facts, Step, Trace, evaluate, facts_of
 
 DATA_KINDS = ("eligibility",)
 ACTION = "eligibility_check"
-# Who looked, in the ledger's words, by the kind of partner.
-ACTOR_KINDS = {"merchant": "partner", "lender": "lender"}
+_ACTOR_KINDS = {"merchant": "partner", "lender": "lender"}
 
 
 class EligibilityCheck(msgspec.Struct, frozen=True):
@@ -119,7 +118,7 @@ class DecisionTrace(msgspec.Struct, frozen=True):
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """One row of `decision` together with what its look in the ledger says."""
+    """One row of `decision`, with all that its look in the ledger says."""
 
     check: EligibilityCheck
     evidence: Evidence
@@ -131,6 +130,13 @@ class Decision(msgspec.Struct, frozen=True):
     trace_sealed: bytes | None
     valid_until: datetime | None
     look_number: int
+    purpose_zh: str
+    purpose_en: str
+
+    @property
+    def actor_kind(self) -> str:
+        """Who looked, in the ledger's words."""
+        return _ACTOR_KINDS[self.evidence.partner_kind]
 
     @property
     def disclosed(self) -> str:
@@ -192,15 +198,18 @@ def facts_digest(trace: DecisionTrace) -> bytes:
     return hashlib.sha256(trace.salt + inputs).digest()
 
 
-def valid_until(verdict: Verdict, *, consent_expires_at: datetime, now: datetime) -> datetime:
+def valid_until(
+    verdict: Verdict, *, current: Programme, consent_expires_at: datetime, now: datetime
+) -> datetime:
     """Return until when a partner may rely on a yes: never past the consent or the programme."""
-    document = verdict.programme.document
-    ends = [now + timedelta(seconds=document.answer_valid_seconds), consent_expires_at]
-    if document.ends_on is not None:
-        after = document.ends_on + timedelta(days=1)
-        ends.append(datetime.combine(after, time(), CITY_ZONE).astimezone(now.tzinfo))
+    life = timedelta(seconds=verdict.programme.document.answer_valid_seconds)
+    ends = [now + life, consent_expires_at]
+    last_day = current.document.ends_on
+    if last_day is not None:
+        after = datetime.combine(last_day + timedelta(days=1), time(), CITY_ZONE)
+        ends.append(after.astimezone(UTC))
     until = min(ends)
-    assert until > now, "an answer is valid for a while"
+    assert until > now, "what is open and consented to is valid for a while"
     return until
 
 

@@ -115,12 +115,12 @@ def check_enrolment(
 ) -> None:
     """Check that a citizen may enrol, seats apart.
 
-    Raises Refusal programme_closed, not_participating, not_eligible_yet (missing).
+    Raises Refusal programme_closed, participation_required, not_eligible_yet (missing).
     """
     if is_ended or not programme.document.is_open_on(day):
         raise Refusal("programme_closed")
     if facts is None:
-        raise Refusal("not_participating")
+        raise Refusal("participation_required")
     missing = lacks_of(programme, facts, vocabulary)
     if missing:
         shown: list[list[dict[str, Any]]] = msgspec.to_builtins(missing)

@@ -1,0 +1,268 @@
+"""The citizen's programmes over HTTP: what is on offer, what is missing, enrol and leave."""
+
+from datetime import date, datetime
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+from litestar import delete, get, post
+from litestar.datastructures import CacheControlHeader
+from litestar.di import NamedDependency
+from litestar.params import FromPath, HeaderParameter, JSONBody
+
+from backend.access.guard import requires
+from backend.access.rules import CitizenPrincipal, Scope
+from backend.kit.clock import Clock
+from backend.kit.http import problems
+from backend.kit.idempotency import once
+from backend.kit.postgres import Database, Tx
+from backend.programme import service
+from backend.programme.api.terms import BaselineView, BenefitView, baseline_view, benefit_view
+from backend.programme.rules.offer import Enrolment, Lack, Offer
+
+_NO_STORE = CacheControlHeader(no_store=True)
+
+
+class LackView(msgspec.Struct, frozen=True):
+    """One condition that is not met: where it stands, and what is needed.
+
+    `comparison` is at_least or at_most; `current` is null when nothing is known.
+    """
+
+    fact: str
+    name_zh: str
+    name_en: str
+    unit: str
+    comparison: str
+    current: int | None
+    needed: int
+
+
+class LackGroupView(msgspec.Struct, frozen=True):
+    """Conditions of which one is enough."""
+
+    one_of: list[LackView]
+
+
+class RunningEnrolmentView(msgspec.Struct, frozen=True):
+    """The citizen's running enrolment, on the terms of the version it was made under."""
+
+    enrolment_id: UUID
+    version: int
+    enrolled_at: datetime
+
+
+class OfferView(msgspec.Struct, frozen=True):
+    """A programme as the citizen sees it.
+
+    `offer` is available, enrolled, not_yet, sold_out, join_first or closed. Every group in
+    `missing` must be met; for an enrolled citizen they say why partners get no yes at present.
+    """
+
+    programme: str
+    kind: str
+    version: int
+    name_zh: str
+    name_en: str
+    summary_zh: str
+    summary_en: str
+    purpose: str
+    partners: list[str]
+    starts_on: date
+    ends_on: date | None
+    baseline: BaselineView
+    baseline_zh: str
+    baseline_en: str
+    benefit: BenefitView
+    benefit_zh: str
+    benefit_en: str
+    offer: str
+    missing: list[LackGroupView]
+    seats_left: int
+    enrolment: RunningEnrolmentView | None
+
+
+class OfferListView(msgspec.Struct, frozen=True):
+    """Every programme of the city."""
+
+    items: list[OfferView]
+
+
+class EnrolmentCreate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Enrol in a programme."""
+
+    programme: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+
+
+class EnrolmentCreated(msgspec.Struct, frozen=True):
+    """A new enrolment."""
+
+    enrolment_id: UUID
+    programme: str
+    version: int
+    enrolled_at: datetime
+
+
+@get(
+    "/v1/me/programmes",
+    operation_id="programme_list",
+    tags=["citizen"],
+    guards=[requires(Scope.ME_ENROL)],
+    cache_control=_NO_STORE,
+    responses=problems("scope_insufficient", "token_invalid"),
+)
+async def list_programmes(
+    citizen: NamedDependency[CitizenPrincipal],
+    db: NamedDependency[Database],
+    clock: NamedDependency[Clock],
+) -> OfferListView:
+    """List every programme: what everybody gets, what it would give, yes or what is missing."""
+    async with db.read() as tx:
+        offers = await service.list_offers(tx, subject_id=citizen.subject_id, now=clock.now())
+    return OfferListView([_offer_view(offer) for offer in offers])
+
+
+@get(
+    "/v1/me/programmes/{code:str}",
+    operation_id="programme_get",
+    tags=["citizen"],
+    guards=[requires(Scope.ME_ENROL)],
+    cache_control=_NO_STORE,
+    responses=problems("not_found", "scope_insufficient", "token_invalid"),
+)
+async def get_programme(
+    code: FromPath[str],
+    citizen: NamedDependency[CitizenPrincipal],
+    db: NamedDependency[Database],
+    clock: NamedDependency[Clock],
+) -> OfferView:
+    """Show one programme: what everybody gets, what it would give, yes or what is missing."""
+    async with db.read() as tx:
+        offer = await service.get_offer(
+            tx, subject_id=citizen.subject_id, programme_code=code, now=clock.now()
+        )
+    return _offer_view(offer)
+
+
+@post(
+    "/v1/me/enrolments",
+    operation_id="enrolment_create",
+    tags=["citizen"],
+    guards=[requires(Scope.ME_ENROL)],
+    cache_control=_NO_STORE,
+    responses=problems(
+        "already_enrolled",
+        "body_invalid",
+        "idempotency_key_in_flight",
+        "idempotency_key_missing",
+        "idempotency_key_reused",
+        "not_eligible_yet",
+        "not_found",
+        "participation_required",
+        "programme_closed",
+        "scope_insufficient",
+        "seats_sold_out",
+        "token_invalid",
+    ),
+)
+async def create_enrolment(
+    data: JSONBody[EnrolmentCreate],
+    citizen: NamedDependency[CitizenPrincipal],
+    db: NamedDependency[Database],
+    clock: NamedDependency[Clock],
+    idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key")] = None,
+) -> EnrolmentCreated:
+    """Enrol in a programme and take one of its seats."""
+    now = clock.now()
+    async with db.write() as tx:
+        return await once(
+            tx,
+            owner_id=citizen.subject_id,
+            key=idempotency_key,
+            request=b"enrolment_create " + msgspec.json.encode(data),
+            kind=EnrolmentCreated,
+            now=now,
+            run=lambda: _enrol(tx, citizen.subject_id, data.programme, now),
+        )
+
+
+@delete(
+    "/v1/me/enrolments/{enrolment_id:uuid}",
+    operation_id="enrolment_delete",
+    tags=["citizen"],
+    guards=[requires(Scope.ME_ENROL)],
+    responses=problems("not_found", "scope_insufficient", "token_invalid"),
+)
+async def delete_enrolment(
+    enrolment_id: FromPath[UUID],
+    citizen: NamedDependency[CitizenPrincipal],
+    db: NamedDependency[Database],
+    clock: NamedDependency[Clock],
+) -> None:
+    """Leave a programme and give the seat back; the baseline goes on. Leaving twice is once."""
+    async with db.write() as tx:
+        await service.leave_enrolment(
+            tx, subject_id=citizen.subject_id, enrolment_id=enrolment_id, now=clock.now()
+        )
+
+
+async def _enrol(tx: Tx, subject_id: UUID, programme_code: str, now: datetime) -> EnrolmentCreated:
+    enrolment = await service.enrol(
+        tx, subject_id=subject_id, programme_code=programme_code, now=now
+    )
+    return EnrolmentCreated(
+        enrolment_id=enrolment.enrolment_id,
+        programme=enrolment.programme_code,
+        version=enrolment.programme_version,
+        enrolled_at=enrolment.enrolled_at,
+    )
+
+
+def _offer_view(offer: Offer) -> OfferView:
+    document = offer.programme.document
+    return OfferView(
+        programme=document.code,
+        kind=document.kind,
+        version=document.version,
+        name_zh=document.name_zh,
+        name_en=document.name_en,
+        summary_zh=document.summary_zh,
+        summary_en=document.summary_en,
+        purpose=document.purpose,
+        partners=document.partners,
+        starts_on=document.starts_on,
+        ends_on=document.ends_on,
+        baseline=baseline_view(document.baseline),
+        baseline_zh=document.baseline_zh,
+        baseline_en=document.baseline_en,
+        benefit=benefit_view(document.benefit),
+        benefit_zh=document.benefit_zh,
+        benefit_en=document.benefit_en,
+        offer=offer.state.value,
+        missing=[LackGroupView([_lack_view(lack) for lack in group]) for group in offer.missing],
+        seats_left=offer.seats_left,
+        enrolment=_running_view(offer.enrolment),
+    )
+
+
+def _running_view(enrolment: Enrolment | None) -> RunningEnrolmentView | None:
+    if enrolment is None:
+        return None
+    return RunningEnrolmentView(
+        enrolment.enrolment_id, enrolment.programme_version, enrolment.enrolled_at
+    )
+
+
+def _lack_view(lack: Lack) -> LackView:
+    return LackView(
+        fact=lack.fact,
+        name_zh=lack.name_zh,
+        name_en=lack.name_en,
+        unit=lack.unit.value,
+        comparison=lack.comparison.value,
+        current=lack.current,
+        needed=lack.needed,
+    )
+
+
+ROUTES = [list_programmes, get_programme, create_enrolment, delete_enrolment]

@@ -1,0 +1,99 @@
+"""The partner's one question over HTTP: is the benefit open to the citizen of this token?"""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+import msgspec
+from litestar import post
+from litestar.datastructures import CacheControlHeader
+from litestar.di import NamedDependency
+from litestar.params import JSONBody
+from litestar.status_codes import HTTP_200_OK
+
+from backend.access.guard import requires
+from backend.access.rules import PartnerPrincipal, Scope
+from backend.kit.http import problems
+from backend.kit.problem import Refusal
+from backend.programme.api.terms import BenefitView, benefit_view
+from backend.programme.desk import EligibilityDesk
+from backend.programme.rules.eligibility import EligibilityCheck, covers
+
+
+class EligibilityCheckCreate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Ask about the citizen the token stands for; the programme sets the threshold, not you."""
+
+    programme: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+
+
+class EligibleView(msgspec.Struct, frozen=True):
+    """Yes: the benefit is open until `valid_until`. Keep `decision_id` as your proof."""
+
+    eligible: Literal[True]
+    programme: str
+    benefit: BenefitView
+    decision_id: UUID
+    valid_until: datetime
+
+
+class NotEligibleView(msgspec.Struct, frozen=True):
+    """No, and nothing else: the same bytes whatever the cause. The baseline is open."""
+
+    eligible: Literal[False]
+
+
+_NOT_ELIGIBLE = NotEligibleView(False)
+
+
+@post(
+    "/v1/eligibility-checks",
+    operation_id="eligibility_check_create",
+    tags=["partner"],
+    guards=[requires(Scope.ELIGIBILITY_VERIFY)],
+    status_code=HTTP_200_OK,
+    cache_control=CacheControlHeader(no_store=True),
+    responses=problems(
+        "body_invalid",
+        "insufficient_authorization_details",
+        "scope_insufficient",
+        "token_invalid",
+        "too_many_requests",
+        "unavailable",
+    ),
+)
+async def create_eligibility_check(
+    data: JSONBody[EligibilityCheckCreate],
+    partner: NamedDependency[PartnerPrincipal],
+    eligibility: NamedDependency[EligibilityDesk],
+) -> EligibleView | NotEligibleView:
+    """Verify a citizen's benefit. The look is in the citizen's ledger before the answer leaves.
+
+    It takes no Idempotency-Key: each check is a look of its own, and asking again is one more.
+    """
+    if not covers(partner.details, data.programme):
+        raise Refusal("insufficient_authorization_details")
+    answer = await eligibility.check(
+        EligibilityCheck(
+            subject_id=partner.subject_id,
+            consent_id=partner.consent_id,
+            partner_id=partner.partner_id,
+            client_id=partner.client_id,
+            programme_code=data.programme,
+        )
+    )
+    if not answer.eligible:
+        return _NOT_ELIGIBLE
+    assert answer.programme_code is not None, "a yes names its programme"
+    assert answer.benefit is not None, "a yes names its benefit"
+    assert answer.decision_id is not None, "a yes can be proved"
+    assert answer.valid_until is not None, "a yes has an end"
+    return EligibleView(
+        eligible=True,
+        programme=answer.programme_code,
+        benefit=benefit_view(answer.benefit),
+        decision_id=answer.decision_id,
+        valid_until=answer.valid_until,
+    )
+
+
+ROUTES = [create_eligibility_check]

@@ -1,0 +1,127 @@
+"""Partners' checks, a batch at a time: gather, decide, write, and only then answer."""
+
+import secrets
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from backend.consent.service import PURPOSES
+from backend.kit.clock import city_date
+from backend.kit.crypto import Vault
+from backend.kit.ids import new_id
+from backend.kit.postgres import Tx
+from backend.programme.rules import eligibility as rules
+from backend.programme.rules.document import Programme
+from backend.programme.rules.eligibility import (
+    ConsentGone,
+    Decision,
+    EligibilityCheck,
+    Evidence,
+    LooksSpent,
+    Outcome,
+    Verdict,
+)
+from backend.programme.service.publication import programmes_by_digest
+from backend.programme.store import eligibility as store
+
+_SALT_BYTES = 16
+
+
+class LookRaced(Exception):
+    """Somebody else took a look's number at the same moment: roll back and check again."""
+
+
+async def check_eligibility(
+    tx: Tx, *, checks: Sequence[EligibilityCheck], vault: Vault, now: datetime
+) -> list[Outcome]:
+    """Decide a batch of checks, and write each decision and look; one outcome a check, in order.
+
+    The outcomes may be told once the transaction has committed. Raises LookRaced.
+    """
+    day = city_date(now)
+    found = {
+        evidence.position: evidence
+        for evidence in await store.gather_evidence(tx, checks, now=now, day=day)
+    }
+    digests = {evidence.current_digest for evidence in found.values()}
+    digests |= {e.promised_digest for e in found.values() if e.promised_digest is not None}
+    programmes = await programmes_by_digest(tx, digests)
+    looks: Counter[tuple[UUID, UUID]] = Counter()
+    # Sealing is the same work for a citizen without a key of their own; the result is dropped.
+    decoy_key = vault.new_data_key()
+    decisions: list[Decision] = []
+    outcomes: list[Outcome] = []
+    for position, check in enumerate(checks):
+        evidence = found.get(position)
+        if evidence is None:
+            outcomes.append(ConsentGone())
+            continue
+        looks[check.subject_id, check.consent_id] += 1
+        look_number = evidence.looks_today + looks[check.subject_id, check.consent_id]
+        if look_number > evidence.per_day:
+            outcomes.append(LooksSpent(rules.seconds_to_midnight(now)))
+            continue
+        current, promised = programmes[evidence.current_digest], None
+        if evidence.promised_digest is not None:
+            promised = programmes[evidence.promised_digest]
+        verdict = rules.decide(evidence, current=current, promised=promised, now=now)
+        decision = _decision(
+            check,
+            evidence,
+            verdict,
+            current=current,
+            look_number=look_number,
+            vault=vault,
+            decoy_key=decoy_key,
+            now=now,
+        )
+        decisions.append(decision)
+        outcomes.append(rules.answer_of(decision, verdict))
+    if decisions:
+        written = await store.insert_decisions(tx, decisions, now=now, day=day)
+        if written != len(decisions):
+            raise LookRaced
+    return outcomes
+
+
+def _decision(
+    check: EligibilityCheck,
+    evidence: Evidence,
+    verdict: Verdict,
+    *,
+    current: Programme,
+    look_number: int,
+    vault: Vault,
+    decoy_key: bytes,
+    now: datetime,
+) -> Decision:
+    decision_id = new_id(now)
+    trace = rules.trace_of(verdict, facts=evidence.facts, salt=secrets.token_bytes(_SALT_BYTES))
+    sealed = vault.seal(
+        evidence.participation_key or decoy_key,
+        msgspec.json.encode(trace),
+        aad=f"decision|trace_sealed|{decision_id}",
+    )
+    until = None
+    if verdict.eligible:
+        until = rules.valid_until(
+            verdict, current=current, consent_expires_at=evidence.consent_expires_at, now=now
+        )
+    purpose = PURPOSES[evidence.purpose]
+    return Decision(
+        check=check,
+        evidence=evidence,
+        decision_id=decision_id,
+        entry_id=new_id(now),
+        programme_version=verdict.programme.document.version,
+        eligible=verdict.eligible,
+        facts_digest=rules.facts_digest(trace),
+        trace_sealed=sealed if evidence.participation_key is not None else None,
+        valid_until=until,
+        look_number=look_number,
+        purpose_zh=purpose.text_zh,
+        purpose_en=purpose.text_en,
+    )
