@@ -9,7 +9,17 @@ from litestar.di import Provide
 from litestar.exceptions import HTTPException
 
 from backend.kit.problem import Refusal
-from backend.web import participation, register, sign_in, static_file
+from backend.web import (
+    accesses,
+    consent,
+    consents,
+    home,
+    participation,
+    programmes,
+    register,
+    sign_in,
+    static_file,
+)
 from backend.web.error import (
     on_page_fault,
     on_page_framework_error,
@@ -21,7 +31,12 @@ from backend.web.session import SignInNeeded, provide_visit, provide_visitor
 PAGES = Router(
     path="/",
     route_handlers=[
+        *accesses.ROUTES,
+        *consent.ROUTES,
+        *consents.ROUTES,
+        *home.ROUTES,
         *participation.ROUTES,
+        *programmes.ROUTES,
         *register.ROUTES,
         *sign_in.ROUTES,
         *static_file.ROUTES,

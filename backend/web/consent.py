@@ -14,6 +14,7 @@ from litestar.di import NamedDependency
 from litestar.params import RawBody
 
 from backend.citizen import service as citizen
+from backend.citizen.rules import Profile
 from backend.consent import service as consent
 from backend.consent.rules import Terms
 from backend.kit.clock import Clock
@@ -66,7 +67,7 @@ def consent_view(
     request_uri: str,
     terms: Terms,
     programme: ProgrammeWords,
-    profile: citizen.Profile,
+    profile: Profile,
     now: datetime,
 ) -> ConsentView:
     """Return the page of a pushed request; `terms` are what a consent given now would hold."""
@@ -104,19 +105,17 @@ async def show_consent(
     async with db.read() as tx:
         asked = await oauth.get_request(tx, request_uri=request_uri, now=now)
         terms = await _terms_of(tx, asked, visitor, now=now)
-        programme = await programme_words(tx, terms.programme)
+        programmes = await programme_words(tx)
         profile = await citizen.get_profile(tx, subject_id=visitor.subject_id, vault=visit.vault)
     view = consent_view(
         asked,
         request_uri=request_uri,
         terms=terms,
-        programme=programme,
+        programme=programmes[terms.programme],
         profile=profile,
         now=now,
     )
-    return render_page(
-        visit, "consent.html", view, form_target=asked.parameters.redirect_uri
-    )
+    return render_page(visit, "consent.html", view, form_target=asked.parameters.redirect_uri)
 
 
 @post("/consent", operation_id="web_consent_answer", guards=[signed_in], include_in_schema=False)

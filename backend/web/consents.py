@@ -13,7 +13,7 @@ from backend.consent.rules import ConsentListed, State, state_of
 from backend.kit.clock import Clock
 from backend.kit.page import PAGE_SIZE_DEFAULT
 from backend.kit.postgres import Database
-from backend.web.programme_words import ProgrammeWords, all_programme_words
+from backend.web.programme_words import ProgrammeWords, name_of, programme_words
 from backend.web.render import render_page, see_other
 from backend.web.session import AnyRequest, Visit, Visitor, signed_in
 from backend.web.words import Text
@@ -73,9 +73,7 @@ def consents_view(
     )
 
 
-def _item(
-    item: ConsentListed, programmes: dict[str, ProgrammeWords], now: datetime
-) -> ConsentItem:
+def _item(item: ConsentListed, programmes: dict[str, ProgrammeWords], now: datetime) -> ConsentItem:
     state = state_of(
         expires_at=item.expires_at, ended_at=item.ended_at, end_reason=item.end_reason, now=now
     )
@@ -84,7 +82,7 @@ def _item(
         consent_id=str(item.consent_id),
         partner=Text(item.partner_name_zh, item.partner_name_en),
         purpose=Text(purpose.name_zh, purpose.name_en),
-        programme=programmes[item.programme_code].name,
+        programme=name_of(programmes, item.programme_code),
         state=_STATES[state],
         is_live=state is State.GIVEN,
         given_at=item.given_at,
@@ -109,7 +107,7 @@ async def show_consents(
             cursor=request.query_params.get("cursor"),
             page_size=PAGE_SIZE_DEFAULT,
         )
-        programmes = await all_programme_words(tx)
+        programmes = await programme_words(tx)
     view = consents_view(
         page.items,
         programmes=programmes,

@@ -33,6 +33,11 @@ ERROR_WORDS = {
         Text("它已经被注销。", "It has been deleted."),
         SIGN_IN,
     ),
+    "already_enrolled": ErrorWords(
+        Text("这个项目已经开通", "This benefit is on already"),
+        Text("不需要再做什么。", "There is nothing more to do."),
+        PROGRAMMES,
+    ),
     "authorization_request_gone": ErrorWords(
         Text("这次授权请求已经结束", "This request is over"),
         Text(
@@ -95,6 +100,24 @@ ERROR_WORDS = {
         ),
         HOME,
     ),
+    "not_eligible_yet": ErrorWords(
+        Text("现在还不能开通", "Not yet"),
+        Text(
+            "情况刚刚有了变化。在项目页可以看到还差什么。人人都有的基准服务照旧。",
+            "Something has just changed. The benefits page shows what is missing. "
+            "The service that everybody gets goes on.",
+        ),
+        PROGRAMMES,
+    ),
+    "not_participating": ErrorWords(
+        Text("请先参加信用+", "Join Credit+ first"),
+        Text(
+            "参加以后才能开通项目。人人都有的基准服务与是否参加无关。",
+            "Benefits are for people who take part. "
+            "The service that everybody gets is there for you either way.",
+        ),
+        JOIN,
+    ),
     "participation_required": ErrorWords(
         Text("请先参加信用+", "Join Credit+ first"),
         Text(
@@ -103,6 +126,23 @@ ERROR_WORDS = {
             "The service that everybody gets is there for you either way.",
         ),
         JOIN,
+    ),
+    "programme_closed": ErrorWords(
+        Text("这个项目现在没有开放", "This benefit is not open"),
+        Text(
+            "它还没有开始，或者已经结束。人人都有的基准服务照旧。",
+            "It has not begun, or is over. The service that everybody gets goes on.",
+        ),
+        PROGRAMMES,
+    ),
+    "seats_sold_out": ErrorWords(
+        Text("名额刚刚用完", "The last place has just gone"),
+        Text(
+            "有人退出时名额会空出来，您可以过些时候再来。人人都有的基准服务照旧。",
+            "Places come free when people leave; try again later. "
+            "The service that everybody gets goes on.",
+        ),
+        PROGRAMMES,
     ),
     "sign_in_failed": ErrorWords(
         Text("验证码已经失效", "The code is no longer good"),

@@ -7,9 +7,12 @@ from litestar import Response, get
 from litestar.di import NamedDependency
 
 from backend.citizen import service as citizen
+from backend.citizen.rules import Profile
+from backend.citizen.service import CURRENT_NOTICE
 from backend.kit.postgres import Database
 from backend.score import service as score
 from backend.score.rules.scorecard import Scorecard, Tier
+from backend.score.service import ExplainedScore
 from backend.web.render import render_page
 from backend.web.session import Visit, Visitor, signed_in
 from backend.web.words import Text
@@ -64,10 +67,22 @@ class HomeView(msgspec.Struct, frozen=True):
     score: ScoreView | None
 
 
-def score_view(found: score.ScoreShown, scorecard: Scorecard) -> ScoreView:
+def home_view(profile: Profile, explained: ExplainedScore | None) -> HomeView:
+    """Return the home page of a citizen."""
+    participation = profile.participation
+    current = CURRENT_NOTICE.version
+    return HomeView(
+        name=profile.name_masked,
+        takes_part=participation is not None,
+        notice_is_new=participation is not None and participation.notice_version != current,
+        score=None if explained is None else score_view(explained),
+    )
+
+
+def score_view(explained: ExplainedScore) -> ScoreView:
     """Return a score with its reasons in words, as drawn on the page."""
+    found, scorecard = explained.score, explained.scorecard
     tier = scorecard.tier_at(found.points)
-    caps = {dimension.code: dimension for dimension in scorecard.dimensions}
     return ScoreView(
         points=found.points,
         range_points=scorecard.range_points,
@@ -77,16 +92,20 @@ def score_view(found: score.ScoreShown, scorecard: Scorecard) -> ScoreView:
         as_of=found.as_of,
         scorecard_version=found.scorecard_version,
         reasons=[
-            ReasonItem(Text(each.text_zh, each.text_en), signed(each.effect_points))
-            for each in found.explanation.reasons
+            ReasonItem(Text(each.text_zh, each.text_en), with_sign(each.effect_points))
+            for each in explained.explanation.reasons
         ],
         helps=[
-            ReasonItem(Text(each.text_zh, each.text_en), signed(each.gain_points))
-            for each in found.explanation.helps
+            ReasonItem(Text(each.text_zh, each.text_en), with_sign(each.gain_points))
+            for each in explained.explanation.helps
         ],
         dimensions=[
-            DimensionBar(Text(caps[code].name_zh, caps[code].name_en), points, caps[code].cap_points)
-            for code, points in found.dimensions.items()
+            DimensionBar(
+                name=Text(each.name_zh, each.name_en),
+                points=found.dimensions[each.code],
+                most=each.cap_points,
+            )
+            for each in scorecard.dimensions
         ],
     )
 
@@ -103,10 +122,31 @@ def place_on_scale(points: int, scorecard: Scorecard) -> int:
     return round((index + min(1.0, inside)) * _DRAWN_WIDTH / len(starts))
 
 
-def signed(points: int) -> str:
+def with_sign(points: int) -> str:
     """Return points with their sign; the minus is the typographic one, as wide as a plus."""
     return f"+{points}" if points >= 0 else f"−{-points}"
 
 
 def _name(tier: Tier) -> Text:
     return Text(tier.name_zh, tier.name_en)
+
+
+@get("/", operation_id="web_home_show", guards=[signed_in], include_in_schema=False)
+async def show_home(
+    visit: NamedDependency[Visit],
+    visitor: NamedDependency[Visitor],
+    db: NamedDependency[Database],
+) -> Response[bytes]:
+    """Show the score to whoever takes part, and the way in to whoever does not."""
+    async with db.read() as tx:
+        profile = await citizen.get_profile(tx, subject_id=visitor.subject_id, vault=visit.vault)
+        explained = None
+        if await score.find(tx, subject_id=visitor.subject_id) is not None:
+            explained = await score.get_explained(
+                tx, subject_id=visitor.subject_id, vault=visit.vault
+            )
+    view = home_view(profile, explained)
+    return render_page(visit, "home.html", view, tab="home")
+
+
+ROUTES = [show_home]

@@ -1,0 +1,98 @@
+"""Who looked at the citizen, when, why, and under which consent."""
+
+from datetime import datetime
+
+import msgspec
+from litestar import Response, get
+from litestar.di import NamedDependency
+
+from backend.consent.service import DATA_KINDS
+from backend.kit.page import PAGE_SIZE_DEFAULT
+from backend.kit.postgres import Database
+from backend.ledger import service as ledger
+from backend.ledger.rules import AccessEntry, AccessPage
+from backend.web.programme_words import ProgrammeWords, name_of, programme_words
+from backend.web.render import render_page
+from backend.web.session import AnyRequest, Visit, Visitor, signed_in
+from backend.web.words import NOTHING, Text
+
+_ACTIONS = {
+    "eligibility:verify": Text("核验是否符合资格", "Checked whether you are eligible"),
+}
+_DISCLOSED = {
+    "eligible": Text("符合", "Eligible"),
+    "not_eligible": Text("不符合（不说明原因）", "Not eligible (no reason given)"),
+}
+
+
+class AccessItem(msgspec.Struct, frozen=True):
+    """One look; `consent_id` is "" when none was needed."""
+
+    at: datetime
+    actor: Text
+    action: Text
+    programme: Text
+    disclosed: Text
+    purpose: Text
+    data_kinds: list[Text]
+    consent_id: str
+
+
+class AccessesView(msgspec.Struct, frozen=True):
+    """One page of looks, newest first."""
+
+    accesses: list[AccessItem]
+    next_href: str
+
+
+def accesses_view(page: AccessPage, programmes: dict[str, ProgrammeWords]) -> AccessesView:
+    """Return the page of looks in words."""
+    return AccessesView(
+        accesses=[_item(entry, programmes) for entry in page.items],
+        next_href=f"/accesses?cursor={page.next_cursor}" if page.next_cursor else "",
+    )
+
+
+def _item(entry: AccessEntry, programmes: dict[str, ProgrammeWords]) -> AccessItem:
+    return AccessItem(
+        at=entry.at,
+        actor=Text(entry.actor_name_zh, entry.actor_name_en),
+        action=_worded(_ACTIONS, entry.action),
+        programme=name_of(programmes, entry.programme_code) if entry.programme_code else NOTHING,
+        disclosed=_worded(_DISCLOSED, entry.disclosed),
+        purpose=Text(entry.purpose_zh, entry.purpose_en),
+        data_kinds=[_data_kind(code) for code in entry.data_kinds],
+        consent_id="" if entry.consent_id is None else str(entry.consent_id),
+    )
+
+
+def _data_kind(code: str) -> Text:
+    kind = DATA_KINDS.get(code)
+    return Text(code, code) if kind is None else Text(kind.name_zh, kind.name_en)
+
+
+def _worded(words: dict[str, Text], code: str) -> Text:
+    # A code that is newer than this page is shown as it is: a look is never hidden.
+    return words.get(code, Text(code, code))
+
+
+@get("/accesses", operation_id="web_accesses_show", guards=[signed_in], include_in_schema=False)
+async def show_accesses(
+    request: AnyRequest,
+    visit: NamedDependency[Visit],
+    visitor: NamedDependency[Visitor],
+    db: NamedDependency[Database],
+) -> Response[bytes]:
+    """Show the looks, newest first."""
+    async with db.read() as tx:
+        page = await ledger.list_accesses(
+            tx,
+            subject_id=visitor.subject_id,
+            cursor=request.query_params.get("cursor"),
+            page_size=PAGE_SIZE_DEFAULT,
+        )
+        programmes = await programme_words(tx)
+    return render_page(visit, "accesses.html", accesses_view(page, programmes), tab="accesses")
+
+
+ROUTES = [show_accesses]
