@@ -18,7 +18,10 @@ COMMANDS: Final = {
     "migrate": "stack",
     "openapi": "openapi",
     "partner": "partner",
+    "score": "data",
+    "seed": "data",
     "serve": "process",
+    "submission": "data",
     "worker": "process",
 }
 

@@ -16,7 +16,7 @@ from backend.kit.postgres import ReadTx, Tx
 from backend.kit.problem import Refusal
 from backend.record import store
 from backend.record.rules.catalogue import Catalogue, RecordClass, load_catalogue
-from backend.record.rules.fault import Fault, FaultCode
+from backend.record.rules.fault import Fault, FaultCode, StoredFault
 from backend.record.rules.life import Record, counts, published_until
 from backend.record.rules.submission import (
     Chunk,
@@ -25,7 +25,6 @@ from backend.record.rules.submission import (
     Submission,
     check_batch_id,
 )
-from backend.record.store import StoredFault
 
 RECORDS_CHANGED = "records.changed"
 # An event's handler works in one transaction and locks the participations it touches: short ones.

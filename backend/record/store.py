@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from backend.kit.postgres import ReadTx, Tx
+from backend.record.rules.fault import StoredFault
 from backend.record.rules.life import Record
 from backend.record.rules.submission import Submission
 
@@ -22,17 +23,6 @@ class LastReported(msgspec.Struct, frozen=True):
 
     subject_id: UUID
     reported_at: datetime
-
-
-class StoredFault(msgspec.Struct, frozen=True):
-    """A fault as it is kept; `row_sealed` stands with the first fault of a line."""
-
-    line_number: int
-    fault_number: int
-    column_name: str
-    code: str
-    message: str
-    row_sealed: bytes | None
 
 
 async def insert_submission(tx: Tx, submission: Submission) -> bool:

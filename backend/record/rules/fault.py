@@ -80,3 +80,14 @@ class Fault(msgspec.Struct, frozen=True):
     def message(self) -> str:
         """What is wrong, in words that repeat nothing of the data."""
         return MESSAGES[self.code]
+
+
+class StoredFault(msgspec.Struct, frozen=True):
+    """A fault as it is kept; `row_sealed` stands with the first fault of a line."""
+
+    line_number: int
+    fault_number: int
+    column_name: str
+    code: str
+    message: str
+    row_sealed: bytes | None
