@@ -3,8 +3,6 @@
 `open_house` opens what a process stands on; `build_app` puts the HTTP application on top of it.
 """
 
-import time
-from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -29,9 +27,8 @@ import backend.score.api
 import backend.web.api
 from backend.access.authenticate import Authenticator, TokenRefused
 from backend.access.guard import provide_citizen, provide_partner
-from backend.access.ports import Credential
-from backend.access.rules import CITIZEN_SCOPES, CitizenPrincipal
 from backend.citizen import service as citizen
+from backend.citizen.credential import CitizenSessions
 from backend.citizen.ports import (
     FileIdentityRegister,
     FileSender,
@@ -40,7 +37,6 @@ from backend.citizen.ports import (
     ParticipationHooks,
     Sender,
 )
-from backend.citizen.rules import SESSION_PREFIX
 from backend.consent import service as consent
 from backend.event import service as event
 from backend.event.jobs import Handler
@@ -53,6 +49,7 @@ from backend.kit.health import Check, NotReady, database_check, schema_check, va
 from backend.kit.http import (
     BODY_BYTES_MAX,
     AnyRequest,
+    JsonRequest,
     RequestLog,
     on_fault,
     on_framework_error,
@@ -65,8 +62,9 @@ from backend.kit.problem import Refusal
 from backend.kit.replay import ReplayGuard
 from backend.kit.valkey import Valkey
 from backend.oauth import service as oauth
+from backend.oauth.credential import PartnerTokens
+from backend.oauth.rules.grant import ACCESS_TOKEN_PREFIX
 from backend.oauth.rules.request import EligibilityDetail
-from backend.oauth.rules.token import ACCESS_TOKEN_PREFIX, principal_of
 from backend.programme import service as programme
 from backend.programme.desk import EligibilityDesk
 from backend.score import jobs as score_jobs
@@ -75,10 +73,7 @@ from backend.settings import Settings, SettingsFault
 from backend.web import error as web_error
 from backend.web.session import PageDoor
 
-API_VERSION = "1.0.0"
 OUTBOX_LAG_SECONDS_MAX = 300
-TOKEN_CACHE_SECONDS = 1.0
-TOKEN_CACHE_SIZE = 10_000
 
 
 class Purge(Protocol):
@@ -100,6 +95,8 @@ class House:
     clock: Clock
     replay: ReplayGuard
     desk: EligibilityDesk
+    sender: Sender
+    identity_register: IdentityRegister
 
     async def close(self) -> None:
         """Answer what was taken in, then let go of the servers."""
@@ -128,6 +125,8 @@ async def open_house(settings: Settings, *, clock: Clock | None = None) -> House
         clock=clock,
         replay=ReplayGuard(valkey, database),
         desk=EligibilityDesk(database=database, vault=vault, clock=clock),
+        sender=_open_sender(settings),
+        identity_register=_open_identity_register(settings, vault),
     )
 
 
@@ -140,55 +139,6 @@ def open_vault(settings: Settings) -> Vault:
         digest_key=settings.digest_key.reveal(),
         profile=settings.crypto_profile,
     )
-
-
-class CitizenSessions:
-    """Sessions of the first-party app as credentials. Not cached: signing out is felt at once."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def find(self, token_hash: bytes, now: datetime) -> Credential | None:
-        """Return the live credential of an app's session."""
-        async with self._database.read() as tx:
-            session = await citizen.find_session(tx, token_hash=token_hash, now=now)
-        # A browser's session has no key; its cookie is no token for the API.
-        if session is None or session.jkt is None:
-            return None
-        principal = CitizenPrincipal(session.subject_id, session.token_hash, CITIZEN_SCOPES)
-        return Credential(principal, session.jkt, session.expires_at)
-
-
-class PartnerTokens:
-    """Access tokens of partners as credentials, remembered for at most a second.
-
-    What must be felt at once (a withdrawn consent) is looked at again, under a lock, by whoever
-    discloses something; the memory only spares the many looks of a busy second.
-    """
-
-    def __init__(self, database: Database, *, audience: str) -> None:
-        self._database = database
-        self._audience = audience
-        self._kept: OrderedDict[bytes, tuple[float, Credential]] = OrderedDict()
-
-    async def find(self, token_hash: bytes, now: datetime) -> Credential | None:
-        """Return the live credential of an access token."""
-        kept = self._kept.get(token_hash)
-        if kept is not None and time.monotonic() - kept[0] < TOKEN_CACHE_SECONDS:
-            return kept[1]
-        asked_at = time.monotonic()
-        async with self._database.read() as tx:
-            token = await oauth.find_access_token(tx, token_hash=token_hash, now=now)
-        principal = None if token is None else principal_of(token, audience=self._audience, now=now)
-        if token is None or principal is None:
-            self._kept.pop(token_hash, None)
-            return None
-        credential = Credential(principal, token.dpop_jkt, token.expires_at)
-        self._kept[token_hash] = (asked_at, credential)
-        self._kept.move_to_end(token_hash)
-        if len(self._kept) > TOKEN_CACHE_SIZE:
-            self._kept.popitem(last=False)
-        return credential
 
 
 class Participation:
@@ -222,7 +172,7 @@ class ProgrammeDetails:
         )
 
 
-def open_sender(settings: Settings) -> Sender:
+def _open_sender(settings: Settings) -> Sender:
     """Return the way to a phone: the city's gateway, or in the demo a file and the terminal."""
     if settings.sms_gateway_url is not None:
         token = settings.sms_gateway_token
@@ -232,7 +182,7 @@ def open_sender(settings: Settings) -> Sender:
     return FileSender(settings.code_file or settings.local_dir / "demo" / "codes.log")
 
 
-def open_identity_register(settings: Settings, vault: Vault) -> IdentityRegister:
+def _open_identity_register(settings: Settings, vault: Vault) -> IdentityRegister:
     """Return the identity register; without a file nobody is confirmed, so nobody registers."""
     if settings.identity_register_file is None:
         return FileIdentityRegister(frozenset(), vault)
@@ -252,21 +202,23 @@ def event_handlers(house: House) -> dict[str, Handler]:
 
 async def sweep(house: House) -> int:
     """Delete what has expired in every room, each in a transaction of its own; return how much."""
-    purges: list[Purge] = [
-        citizen.sweep,
-        event.purge,
-        idempotency.purge,
-        oauth.sweep,
-        replay_memory.purge,
-    ]
     count = 0
-    for purge in purges:
+    for purge in PURGES:
         async with house.database.write() as tx:
             count += await purge(tx, now=house.clock.now())
     return count
 
 
-def health_checks(house: House) -> list[Check]:
+PURGES: tuple[Purge, ...] = (
+    citizen.sweep,
+    event.purge,
+    idempotency.purge,
+    oauth.sweep,
+    replay_memory.purge,
+)
+
+
+def _health_checks(house: House) -> list[Check]:
     """Return what readiness stands on."""
     database = house.database
 
@@ -300,7 +252,7 @@ def build_app(house: House) -> Litestar:
         clock=house.clock,
         replay=house.replay,
         stores={
-            SESSION_PREFIX: CitizenSessions(house.database),
+            citizen.SESSION_PREFIX: CitizenSessions(house.database),
             ACCESS_TOKEN_PREFIX: PartnerTokens(house.database, audience=origin),
         },
     )
@@ -310,13 +262,13 @@ def build_app(house: House) -> Litestar:
         "db": house.database,
         "detail_policy": ProgrammeDetails(),
         "eligibility": house.desk,
-        "health_checks": health_checks(house),
-        "identity_register": open_identity_register(settings, house.vault),
+        "health_checks": _health_checks(house),
+        "identity_register": house.identity_register,
         "issuer": origin,
         "origin": origin,
         "participation_hooks": hooks,
         "replay": house.replay,
-        "sender": open_sender(settings),
+        "sender": house.sender,
         "vault": house.vault,
     }
     return Litestar(
@@ -343,8 +295,10 @@ def build_app(house: House) -> Litestar:
             Exception: on_fault,
         },
         middleware=[RequestLog()],
+        request_class=JsonRequest,
         request_max_body_size=BODY_BYTES_MAX,
-        openapi_config=_openapi(origin),
+        openapi_config=_openapi(),
+        logging_config=None,
         state=State(
             {
                 "authenticator": authenticator,
@@ -385,10 +339,10 @@ def _on_framework_error(request: AnyRequest, error: HTTPException) -> Response[b
     return on_framework_error(request, error)
 
 
-def _openapi(origin: str) -> OpenAPIConfig:
+def _openapi() -> OpenAPIConfig:
     return OpenAPIConfig(
         title="Credit+ 信用+",
-        version=API_VERSION,
+        version="1.0.0",
         summary="A city's voluntary, explainable, incentive-only credit service.",
         path="/openapi",
         render_plugins=[JsonRenderPlugin(path="/openapi.json")],

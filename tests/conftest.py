@@ -17,6 +17,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
+from backend.app import House, open_house
 from backend.kit.clock import FixedClock
 from backend.kit.crypto import Vault
 from backend.kit.embedded import start_postgres, start_valkey
@@ -24,6 +25,7 @@ from backend.kit.log import configure_logs
 from backend.kit.migrate import migrate
 from backend.kit.postgres import Database, Tx
 from backend.kit.valkey import Valkey
+from backend.settings import load_settings
 
 ROOT = Path(__file__).resolve().parent.parent
 NOW = datetime(2026, 11, 20, 2, 0, tzinfo=UTC)  # a Friday, 10:00 in the city
@@ -152,3 +154,22 @@ def vault() -> Vault:
 def encoded_key(key: bytes) -> str:
     """Return a key as it is written in the environment."""
     return base64.urlsafe_b64encode(key).decode()
+
+
+@pytest.fixture
+async def house(
+    database_url: str, valkey_url: str, clock: FixedClock, tmp_path: Path
+) -> AsyncIterator[House]:
+    """The whole service on a database of this test's own, with an inbox instead of a gateway."""
+    settings = load_settings(
+        {
+            "CREDIT_DATABASE_URL": database_url,
+            "CREDIT_VALKEY_URL": valkey_url,
+            "CREDIT_KEK": encoded_key(KEK),
+            "CREDIT_DIGEST_KEY": encoded_key(DIGEST_KEY),
+            "CREDIT_LOCAL_DIR": str(tmp_path),
+        }
+    )
+    house = await open_house(settings, clock=clock)
+    yield house
+    await house.close()

@@ -50,8 +50,8 @@ class Story:
     def show(self, request: str, status: int, body: Any) -> None:
         """Print one request and what came of it."""
         if self._as_json:
-            line = {"step": self._number, "title": self._title, "request": request}
-            click.echo(json.dumps({**line, "status": status, "body": body}, ensure_ascii=False))
+            step = {"step": self._number, "title": self._title, "request": request}
+            click.echo(json.dumps({**step, "status": status, "body": body}, ensure_ascii=False))
             return
         click.echo(f"    {request} → {status}")
         for line in _lines(body):
