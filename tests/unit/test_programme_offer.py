@@ -1,0 +1,150 @@
+"""Goal: a citizen reads where they stand and exactly what is missing; seats never go below none.
+
+Method: the library programme of the city, decided on chosen facts, days and seats.
+"""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from backend.kit.problem import Refusal
+from backend.programme.rules.document import Programme
+from backend.programme.rules.offer import (
+    Enrolment,
+    Offer,
+    OfferState,
+    Seats,
+    check_enrolment,
+    decide_offer,
+)
+from backend.programme.service import packaged_documents, vocabulary
+
+NOW = datetime(2026, 11, 20, 2, tzinfo=UTC)
+DAY = date(2026, 11, 20)
+LIBRARY = next(each for each in packaged_documents() if each.document.code == "library")
+GOOD = {
+    "score": 600,
+    "indicator.library_overdue": 2,
+    "indicator.library_returns": 3,
+    "indicator.volunteer_hours": 0,
+}
+ENROLMENT = Enrolment(UUID(int=1), UUID(int=2), "library", 1, NOW)
+
+
+def offer(programme: Programme = LIBRARY, **changes: Any) -> Offer:
+    given: dict[str, Any] = {
+        "is_ended": False,
+        "facts": GOOD,
+        "enrolment": None,
+        "seats": Seats(10, 3),
+        "day": DAY,
+        "vocabulary": vocabulary(),
+    }
+    return decide_offer(programme, **{**given, **changes})
+
+
+def ending(day: date) -> Programme:
+    document = msgspec.structs.replace(LIBRARY.document, ends_on=day)
+    return msgspec.structs.replace(LIBRARY, document=document)
+
+
+def test_who_meets_the_rule_can_enrol() -> None:
+    found = offer()
+    assert (found.state, found.missing, found.seats_left) == (OfferState.AVAILABLE, [], 7)
+
+
+def test_who_does_not_is_told_what_is_now_and_what_is_needed() -> None:
+    found = offer(facts={**GOOD, "score": 580, "indicator.library_returns": 1})
+    assert found.state is OfferState.NOT_YET
+    lacks = [[(each.name_zh, each.current, each.needed) for each in g] for g in found.missing]
+    assert lacks == [
+        [("信用分", 580, 600)],
+        [("图书按期归还", 1, 3), ("志愿服务时长", 0, 10)],
+    ]
+    assert [each.unit for group in found.missing for each in group] == ["points", "count", "count"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "state"),
+    [
+        ({"seats": Seats(10, 10)}, OfferState.SOLD_OUT),
+        ({"facts": None}, OfferState.JOIN_FIRST),
+        ({"facts": {}}, OfferState.NOT_YET),
+        ({"is_ended": True}, OfferState.CLOSED),
+        ({"day": date(2025, 12, 31)}, OfferState.CLOSED),
+        ({"enrolment": ENROLMENT}, OfferState.ENROLLED),
+        ({"enrolment": ENROLMENT, "is_ended": True}, OfferState.ENROLLED),
+        ({"enrolment": ENROLMENT, "facts": {}}, OfferState.ENROLLED),
+        ({"facts": {}, "seats": Seats(10, 10)}, OfferState.NOT_YET),
+    ],
+)
+def test_every_standing_has_its_state(changes: dict[str, Any], state: OfferState) -> None:
+    assert offer(**changes).state is state
+
+
+def test_an_enrolled_citizen_who_fell_below_the_rule_reads_why() -> None:
+    found = offer(enrolment=ENROLMENT, facts={**GOOD, "indicator.library_overdue": 3})
+    assert found.state is OfferState.ENROLLED
+    assert [each.fact for group in found.missing for each in group] == ["indicator.library_overdue"]
+
+
+def test_the_last_day_counts_and_the_next_does_not() -> None:
+    assert offer(ending(DAY)).state is OfferState.AVAILABLE
+    assert offer(ending(DAY - timedelta(days=1))).state is OfferState.CLOSED
+
+
+def test_oversold_seats_are_a_fault_of_the_program() -> None:
+    assert Seats(3, 3).left == 0
+    with pytest.raises(AssertionError, match="oversold"):
+        _ = Seats(3, 4).left
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"is_ended": True}, "programme_closed"),
+        ({"day": date(2025, 12, 31)}, "programme_closed"),
+        ({"facts": None}, "participation_required"),
+        ({"facts": {**GOOD, "score": 599}}, "not_eligible_yet"),
+    ],
+)
+def test_who_may_not_enrol_is_refused_by_name(changes: dict[str, Any], code: str) -> None:
+    given: dict[str, Any] = {
+        "is_ended": False,
+        "facts": GOOD,
+        "day": DAY,
+        "vocabulary": vocabulary(),
+    }
+    check_enrolment(LIBRARY, **given)
+    with pytest.raises(Refusal) as refused:
+        check_enrolment(LIBRARY, **{**given, **changes})
+    assert refused.value.code == code
+
+
+def test_the_refusal_says_what_is_missing() -> None:
+    with pytest.raises(Refusal) as refused:
+        check_enrolment(
+            LIBRARY,
+            is_ended=False,
+            facts={**GOOD, "score": 599},
+            day=DAY,
+            vocabulary=vocabulary(),
+        )
+    assert refused.value.facts["missing"] == [
+        {
+            "one_of": [
+                {
+                    "fact": "score",
+                    "name_zh": "信用分",
+                    "name_en": "Score",
+                    "unit": "points",
+                    "comparison": "at_least",
+                    "current": 599,
+                    "needed": 600,
+                }
+            ]
+        }
+    ]
