@@ -8,7 +8,7 @@ import os
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 from uuid import UUID
 
 import httpx
@@ -20,6 +20,7 @@ _SEND_TIMEOUT_SECONDS = 5
 _FAULTS_SHOWN = 10
 
 
+@runtime_checkable
 class Sender(Protocol):
     """Carries a text to a phone. Called after the commit, never inside a transaction."""
 
@@ -83,6 +84,7 @@ class GatewaySender:
         await self._client.aclose()
 
 
+@runtime_checkable
 class IdentityRegister(Protocol):
     """Knows which identity, name and phone belong together (实名核验)."""
 
@@ -141,6 +143,7 @@ class FileIdentityRegister:
         return digest in self._digests
 
 
+@runtime_checkable
 class ParticipationHooks(Protocol):
     """What other rooms do in the transaction in which a citizen joins or leaves."""
 

@@ -47,7 +47,11 @@ Phone = Annotated[
     str,
     msgspec.Meta(min_length=1, max_length=32, description="mobile number, with or without +86"),
 ]
-Code = Annotated[str, msgspec.Meta(pattern="^[0-9]{6}$", description="the one-time code")]
+# The length too: Python's $ also matches before a line feed at the end.
+Code = Annotated[
+    str,
+    msgspec.Meta(pattern="^[0-9]{6}$", max_length=6, description="the one-time code"),
+]
 
 
 class SignInCodeCreate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
