@@ -11,13 +11,14 @@ from backend.kit.page import PAGE_SIZE_DEFAULT
 from backend.kit.postgres import Database
 from backend.ledger import service as ledger
 from backend.ledger.rules import AccessEntry, AccessPage
+from backend.programme.rules.eligibility import ACTION
 from backend.web.programme_words import ProgrammeWords, name_of, programme_words
 from backend.web.render import render_page
 from backend.web.session import AnyRequest, Visit, Visitor, signed_in
 from backend.web.words import NOTHING, Text
 
 _ACTIONS = {
-    "eligibility:verify": Text("核验是否符合资格", "Checked whether you are eligible"),
+    ACTION: Text("核验是否符合资格", "Checked whether you are eligible"),
 }
 _DISCLOSED = {
     "eligible": Text("符合", "Eligible"),

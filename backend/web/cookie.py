@@ -62,7 +62,8 @@ def device_cookie(site: Site, device: str) -> Cookie:
 def pending_cookie(site: Site, vault: Vault, pending: Pending, *, device: str) -> Cookie:
     """Return the cookie with a half-done sign-in, sealed for this browser alone."""
     sealed = vault.seal_service(msgspec.json.encode(pending), aad=_pending_aad(device))
-    value = base64.urlsafe_b64encode(sealed).decode()
+    # Without padding: a cookie's value with an equals sign would need quotes.
+    value = base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
     return _cookie(site, "pending", value, PENDING_SECONDS)
 
 
@@ -89,7 +90,8 @@ def read_pending(
     if value is None or device is None:
         return None
     try:
-        sealed = base64.b64decode(value.encode("ascii"), altchars=b"-_", validate=True)
+        padded = value.encode("ascii") + b"=" * (-len(value) % 4)
+        sealed = base64.b64decode(padded, altchars=b"-_", validate=True)
         opened = vault.unseal_service(sealed, aad=_pending_aad(device))
     except (UnicodeEncodeError, binascii.Error, ValueError, SealBroken):
         return None
