@@ -14,6 +14,7 @@ import pytest
 
 from backend.kit.clock import FixedClock
 from backend.kit.dpop import DpopError, Proof, verify_proof
+from backend.kit.jose import decode_base64url
 from tests.conftest import NOW
 from tests.support.oauth_client import DROP, ISSUER, OauthClient, b64, new_key
 
@@ -102,7 +103,7 @@ def test_4_3_4_typ_is_dpop_jwt(sender: OauthClient, typ: object) -> None:
 def test_4_3_5_other_algorithms_are_refused(algorithm: str) -> None:
     key = new_key(algorithm)
     sender = OauthClient(httpx.AsyncClient(), FixedClock(NOW), dpop_key=key)
-    assert refused(proof_of(sender, header={"alg": algorithm}))
+    assert "alg is none of" in refused(proof_of(sender, header={"alg": algorithm}))
 
 
 def test_4_3_5_none_is_refused_with_and_without_a_signature(sender: OauthClient) -> None:
@@ -114,13 +115,28 @@ def test_4_3_5_none_is_refused_with_and_without_a_signature(sender: OauthClient)
 def test_8725_3_1_the_key_decides_the_algorithm(sender: OauthClient) -> None:
     rsa = new_key("PS256")
     jwk = rsa.as_dict(private=False)
-    refused(proof_of(sender, header={"jwk": jwk}))
-    refused(proof_of(sender, header={"alg": "ES256", "jwk": jwk}))
+    for algorithm in ("ES256", "Ed25519"):
+        header = {"alg": algorithm, "jwk": jwk}
+        assert "doesn't fit" in refused(proof_of(sender, header=header))
+        assert "doesn't fit" in refused(proof_of(sender, header=header, key=rsa))
 
 
 def test_4_3_6_a_signature_of_another_key_is_refused(sender: OauthClient) -> None:
     other = new_key().as_dict(private=False)
     assert "wrong signature" in refused(proof_of(sender, header={"jwk": other}))
+
+
+def test_7518_3_4_an_es256_signature_has_64_octets(sender: OauthClient) -> None:
+    head, body, signature = proof_of(sender).split(".")
+    octets = decode_base64url(signature)
+    assert verify(f"{head}.{body}.{signature}")
+    for other in (octets[:32] + b"\0" + octets[32:], octets[:63], octets + b"\0", b"\0" * 64):
+        assert "wrong signature" in refused(f"{head}.{body}.{b64(other)}")
+
+
+def test_a_proof_has_at_most_8192_characters(sender: OauthClient) -> None:
+    assert verify(proof_of(sender, claims={"x": "y" * 4000}))
+    assert "8192" in refused(proof_of(sender, claims={"x": "y" * 8000}))
 
 
 @pytest.mark.parametrize("place", [0, 1])

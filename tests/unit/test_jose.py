@@ -70,6 +70,18 @@ def test_7518_6_2_a_point_lies_on_the_one_curve(changes: dict[str, str]) -> None
         load({**new_key().as_dict(private=False), **changes})
 
 
+def test_7518_6_2_1_2_a_coordinate_has_32_octets_and_the_point_is_on_the_curve() -> None:
+    public = new_key().as_dict(private=False)
+    x = decode_base64url(str(public["x"]))
+    assert load(public)
+    with pytest.raises(JoseError, match="32 octets"):
+        load({**public, "x": encode_base64url(b"\0" + x)})
+    with pytest.raises(JoseError, match="curve"):
+        load({**public, "x": encode_base64url(bytes([x[0] ^ 1]) + x[1:])})
+    with pytest.raises(JoseError, match="curve"):
+        load({**public, "x": encode_base64url(b"\xff" * 32)})
+
+
 def test_8037_2_an_ed25519_key_has_32_octets() -> None:
     public = new_key("Ed25519").as_dict(private=False)
     for changes in ({"x": "AA"}, {"x": ""}, {"crv": "Ed448"}, {"crv": "X25519"}):
@@ -85,7 +97,7 @@ def test_7518_6_3_an_rsa_key_is_long_enough_and_not_too_long() -> None:
     for jwk in (short, long, {**fine, "e": "Aw"}, {**fine, "e": ""}, {**fine, "n": ""}):
         with pytest.raises(JoseError):
             load(jwk)
-    for even in ({**fine, "e": "AQAA"}, {**fine, "e": encode_base64url(b"\x01" + b"\0" * 4)}):
+    for even in ({**fine, "e": "AQAC"}, {**fine, "e": encode_base64url(b"\x01" + b"\0" * 4)}):
         with pytest.raises(JoseError):
             load(even)
 

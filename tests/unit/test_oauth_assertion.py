@@ -107,6 +107,11 @@ def test_7515_7_1_an_assertion_is_a_compact_jws(sender: OauthClient, client: Cli
         refused(broken, client)
 
 
+def test_an_assertion_has_at_most_8192_characters(sender: OauthClient, client: Client) -> None:
+    assert authenticate(sender.assertion(claims={"x": "y" * 4000}), client)
+    assert "too long" in refused(sender.assertion(claims={"x": "y" * 8000}), client)
+
+
 def test_the_client_is_known_and_not_suspended(sender: OauthClient, key: Key) -> None:
     refused(sender.assertion(), None)
     refused(sender.assertion(), make_client(jwks=jwks_of(key), suspended_at=NOW))
@@ -232,7 +237,7 @@ def test_fapi_5_3_2_1_a_little_ahead_is_accepted_and_a_minute_is_not(
 ) -> None:
     for ahead in (-3600, 0, 10):
         assert authenticate(sender.assertion(claims={claim: SECONDS + ahead}), client)
-    for ahead in (61, 3600):
+    for ahead in (31, 60, 61, 3600):
         refused(sender.assertion(claims={claim: SECONDS + ahead}), client)
     for value in ("now", [], True):
         refused(sender.assertion(claims={claim: value}), client)

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
+import msgspec
 import pytest
 
 from backend.kit.clock import FixedClock
@@ -136,6 +137,15 @@ def test_6749_3_3_without_scope_the_default_is_what_the_details_need() -> None:
     assert push(scope=DROP).scopes == ["eligibility:verify"]
 
 
+def test_a_detail_without_the_scope_it_is_used_with_is_a_mistake() -> None:
+    more = msgspec.structs.replace(CLIENT, scopes=["eligibility:verify", "orders:write"])
+    for scope in ("eligibility:verify", "orders:write eligibility:verify"):
+        assert decide_push(form(scope=scope), client=more, resource=ISSUER, issuer=ISSUER)
+    with pytest.raises(OauthError) as refusal:
+        decide_push(form(scope="orders:write"), client=more, resource=ISSUER, issuer=ISSUER)
+    assert refusal.value.code == "invalid_scope"
+
+
 def test_8707_2_there_is_one_resource() -> None:
     assert push(resource=ISSUER)
     assert refused(resource="https://other.example") == "invalid_target"
@@ -165,7 +175,7 @@ def test_8707_2_there_is_one_resource() -> None:
         json.dumps([{**ELIGIBILITY[0], "purpose": "<b>x</b>"}]),
         json.dumps([{**ELIGIBILITY[0], "purpose": "x" * 65}]),
         "[" * 4000,
-        json.dumps([*ELIGIBILITY, "x" * 4096]),
+        json.dumps(ELIGIBILITY) + " " * 4096,
     ],
 )
 def test_9396_5_exactly_one_known_detail_and_nothing_unknown_in_it(details: object) -> None:
