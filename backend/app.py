@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
-from litestar import Litestar, Response
+from litestar import Litestar, Response, Router
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
@@ -26,7 +26,7 @@ import backend.record.api
 import backend.score.api
 import backend.web.api
 from backend.access.authenticate import Authenticator, TokenRefused
-from backend.access.guard import provide_citizen, provide_partner
+from backend.access.guard import provide_citizen, provide_partner, public
 from backend.citizen import service as citizen
 from backend.citizen.credential import CitizenSessions
 from backend.citizen.ports import (
@@ -218,7 +218,7 @@ PURGES: tuple[Purge, ...] = (
 )
 
 
-def _health_checks(house: House) -> list[Check]:
+def health_checks(house: House) -> list[Check]:
     """Return what readiness stands on."""
     database = house.database
 
@@ -262,7 +262,7 @@ def build_app(house: House) -> Litestar:
         "db": house.database,
         "detail_policy": ProgrammeDetails(),
         "eligibility": house.desk,
-        "health_checks": _health_checks(house),
+        "health_checks": health_checks(house),
         "identity_register": house.identity_register,
         "issuer": origin,
         "origin": origin,
@@ -346,6 +346,12 @@ def _openapi() -> OpenAPIConfig:
         summary="A city's voluntary, explainable, incentive-only credit service.",
         path="/openapi",
         render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+        openapi_router=Router(
+            "/openapi",
+            route_handlers=[],
+            guards=[public("the interface is no secret")],
+            include_in_schema=False,
+        ),
         use_handler_docstrings=True,
         components=Components(
             security_schemes={

@@ -3,7 +3,8 @@
 Made from the routes themselves; `openapi/` holds the committed text, which a test compares.
 """
 
-from typing import Any, Final, cast
+import dataclasses
+from typing import Any, Final
 
 import click
 import msgspec
@@ -12,26 +13,21 @@ from litestar.routes import HTTPRoute
 
 from backend.access.guard import Public, Requires
 from backend.app import House, build_app
-from backend.kit.clock import SystemClock
 from backend.kit.crypto import Vault
+from backend.kit.valkey import Valkey
 from backend.settings import load_settings
-from backend.web.session import signed_in
+from backend.web.session import SignedInPage
 
 _NO_KEY: Final = bytes(32)  # nothing is sealed: no request is ever served
 
 
 def described_app() -> Litestar:
     """Build the application on a house with nobody in it: good for looking at its routes only."""
-    nobody = cast("Any", None)
-    house = House(
-        settings=load_settings({}),
-        database=nobody,
-        valkey=nobody,
-        vault=Vault(kek=_NO_KEY, digest_key=_NO_KEY),
-        clock=SystemClock(),
-        replay=nobody,
-        desk=nobody,
-    )
+    rooms: dict[str, Any] = {field.name: None for field in dataclasses.fields(House)}
+    rooms["settings"] = load_settings({})
+    rooms["vault"] = Vault(kek=_NO_KEY, digest_key=_NO_KEY)
+    rooms["valkey"] = Valkey.open("redis://127.0.0.1")  # connects when first used: never
+    house = House(**rooms)
     return build_app(house)
 
 
@@ -49,7 +45,7 @@ def routes_text() -> str:
         if not isinstance(route, HTTPRoute):
             continue
         for handler in route.route_handlers:
-            guards = [_words(guard) for guard in handler.guards or ()]
+            guards = [_words(guard) for guard in handler.resolve_guards()]
             said = " and ".join(word for word in guards if word) or "NOBODY SAID"
             for method in sorted(handler.http_methods - {"OPTIONS", "HEAD"}):
                 lines.append(f"{route.path} {method}: {said}")
@@ -61,7 +57,7 @@ def _words(guard: object) -> str | None:
         return f"requires {guard.scope}"
     if isinstance(guard, Public):
         return f"public: {guard.why}"
-    return "requires a browser's session" if guard is signed_in else None
+    return "requires a browser's session" if isinstance(guard, SignedInPage) else None
 
 
 @click.command()
