@@ -143,14 +143,14 @@ CREATE TABLE public.decision (
     client_id text NOT NULL,
     consent_id uuid NOT NULL,
     programme_code text NOT NULL,
-    programme_version integer NOT NULL,
+    programme_version bigint NOT NULL,
     eligible boolean NOT NULL,
     facts_digest bytea NOT NULL,
     trace_sealed bytea,
     decided_at timestamp with time zone NOT NULL,
     valid_until timestamp with time zone,
     day date NOT NULL,
-    look_number integer NOT NULL,
+    look_number bigint NOT NULL,
     CONSTRAINT decision_check CHECK ((eligible = (valid_until IS NOT NULL))),
     CONSTRAINT decision_facts_digest_check CHECK ((octet_length(facts_digest) = 32)),
     CONSTRAINT decision_look_number_check CHECK ((look_number >= 1))
@@ -165,7 +165,7 @@ CREATE TABLE public.enrolment (
     subject_id uuid NOT NULL,
     enrolment_id uuid NOT NULL,
     programme_code text NOT NULL,
-    programme_version integer NOT NULL,
+    programme_version bigint NOT NULL,
     enrolled_at timestamp with time zone NOT NULL,
     ended_at timestamp with time zone,
     end_reason text,
@@ -348,7 +348,7 @@ CREATE TABLE public.phone_directory (
 
 CREATE TABLE public.programme (
     programme_code text NOT NULL,
-    version integer NOT NULL,
+    version bigint NOT NULL,
     kind text NOT NULL,
     document jsonb NOT NULL,
     digest bytea NOT NULL,
@@ -365,7 +365,7 @@ CREATE TABLE public.programme (
 
 CREATE TABLE public.programme_version (
     programme_code text NOT NULL,
-    version integer NOT NULL,
+    version bigint NOT NULL,
     document jsonb NOT NULL,
     digest bytea NOT NULL,
     published_at timestamp with time zone NOT NULL,
@@ -447,8 +447,8 @@ CREATE TABLE public.score (
 
 CREATE TABLE public.seat_budget (
     programme_code text NOT NULL,
-    seats_total integer NOT NULL,
-    seats_taken integer DEFAULT 0 NOT NULL,
+    seats_total bigint NOT NULL,
+    seats_taken bigint DEFAULT 0 NOT NULL,
     CONSTRAINT seat_budget_check CHECK (((seats_taken >= 0) AND (seats_taken <= seats_total)))
 );
 

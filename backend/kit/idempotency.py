@@ -55,7 +55,7 @@ async def once(
             raise Refusal("idempotency_key_reused")
         return msgspec.json.decode(kept.answer, type=kind)
     answer = await run()
-    await _keep(tx, owner_id, key, _Kept(digest, msgspec.json.encode(answer)), now)
+    await _keep(tx, owner_id, key, _Kept(digest, msgspec.json.encode(answer)), now=now)
     return answer
 
 
@@ -80,7 +80,7 @@ async def _find(tx: Tx, owner_id: UUID, key: str, now: datetime) -> _Kept | None
     )
 
 
-async def _keep(tx: Tx, owner_id: UUID, key: str, kept: _Kept, now: datetime) -> None:
+async def _keep(tx: Tx, owner_id: UUID, key: str, kept: _Kept, *, now: datetime) -> None:
     await tx.execute(
         """INSERT INTO idempotency_key (owner_id, key, request_digest, answer, expires_at)
            VALUES ($1, $2, $3, $4, $5)
