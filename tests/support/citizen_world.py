@@ -19,9 +19,8 @@ from litestar.exceptions import HTTPException
 
 from backend.access.authenticate import Authenticator
 from backend.access.guard import provide_citizen
-from backend.access.ports import Credential
-from backend.access.rules import CITIZEN_SCOPES, CitizenPrincipal
 from backend.citizen import api, service
+from backend.citizen.credential import CitizenSessions
 from backend.citizen.ports import SendFailed
 from backend.citizen.service import CURRENT_NOTICE, SESSION_PREFIX
 from backend.consent import api as consent_api
@@ -66,22 +65,6 @@ class Inbox:
         return found.group()
 
 
-class Sessions:
-    """Sessions of the app as credentials."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def find(self, token_hash: bytes, now: datetime) -> Credential | None:
-        """Return the live credential of an app's session."""
-        async with self._database.read() as tx:
-            session = await service.find_session(tx, token_hash=token_hash, now=now)
-        if session is None or session.jkt is None:
-            return None
-        principal = CitizenPrincipal(session.subject_id, session.token_hash, CITIZEN_SCOPES)
-        return Credential(principal, session.jkt, session.expires_at)
-
-
 class EndingConsents(RecordingHooks):
     """Hooks that end the consents of who leaves."""
 
@@ -118,7 +101,7 @@ class CitizenWorld:
             origin=ISSUER,
             clock=self.clock,
             replay=self.replay,
-            stores={SESSION_PREFIX: Sessions(self.database)},
+            stores={SESSION_PREFIX: CitizenSessions(self.database)},
         )
         return Litestar(
             route_handlers=[*api.ROUTES, *consent_api.ROUTES],

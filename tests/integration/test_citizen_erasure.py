@@ -1,0 +1,176 @@
+"""Goal: leaving erases all that hangs on taking part, in every room, and deleting all the rest.
+
+Method: the application's own hooks on a real PostgreSQL. A citizen gets a row in every table that
+carries a subject; then each of these tables is walked. A new table makes the test fail until it is
+said here what becomes of its rows.
+"""
+
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import msgspec
+import pytest
+
+from backend import app
+from backend.citizen import service
+from backend.consent import service as consent
+from backend.kit.crypto import Vault
+from backend.kit.ids import new_id
+from backend.kit.postgres import Tx
+from backend.oauth import store as oauth
+from backend.oauth.rules.grant import Grant
+from backend.programme import service as programme
+from backend.programme.rules.eligibility import EligibilityCheck
+from backend.programme.rules.offer import Enrolment
+from backend.programme.store import programme as programme_store
+from tests.conftest import NOW
+from tests.integration.test_consent_service import BORROWING, add_client
+from tests.support.citizen import national_id, sign_up
+
+LATER = NOW + timedelta(hours=1)
+
+GONE_ON_LEAVING = {"participation", "score", "enrolment", "consent_refusal"}
+GONE_ON_DELETING = {"account", "phone_directory", "session"}
+# What stays under the pseudonym, and why.
+STAYS = {
+    "access_entry": "who looked, append-only: the citizen's own protection",
+    "consent": "ended consents: they prove that each look in the ledger was allowed",
+    "decision": "that a partner was answered; what the answer was made from is destroyed",
+    "oauth_access_token": "dead with its grant, swept when it expires",
+    "oauth_code": "dead with its grant, swept when it expires",
+    "oauth_grant": "revoked with its consent, swept when it expires",
+    "oauth_refresh_token": "dead with its grant, swept when it expires",
+    "outbox": "events still to be carried out, purged a week after",
+    "record": "the sources' records, kept by law",
+}
+UNUSED_HERE = {"oauth_access_token", "oauth_code", "oauth_refresh_token"}
+
+
+class Name(msgspec.Struct):
+    name: str
+
+
+async def tables_with_a_subject(tx: Tx) -> set[str]:
+    found = await tx.fetch_all(
+        Name,
+        """SELECT table_name::text AS name FROM information_schema.columns
+           WHERE table_schema = 'public' AND column_name = 'subject_id'""",
+    )
+    return {each.name for each in found}
+
+
+async def rows_of(tx: Tx, subject_id: UUID) -> dict[str, int]:
+    """Return how many rows each table has of a subject."""
+    return {
+        table: await tx.fetch_value(
+            int, f'SELECT count(*) FROM "{table}" WHERE subject_id = $1', subject_id
+        )
+        for table in await tables_with_a_subject(tx)
+    }
+
+
+async def settle(tx: Tx, vault: Vault) -> UUID:
+    """Return a citizen who has used all there is: a row in every table with a subject."""
+    subject_id = vault.subject_id(national_id(1))
+    await tx.execute(
+        """INSERT INTO record (subject_id, record_id, class_code, source_code, external_id, version,
+                               quantity, occurred_on, submission_id, reported_at)
+           VALUES ($1, $2, 'library_return', 'library', 'x', 1, 3, '2026-01-01', $3, $4)""",
+        subject_id,
+        uuid4(),
+        uuid4(),
+        NOW,
+    )
+    hooks = app.Participation(vault)
+    assert (await sign_up(tx, vault=vault, now=NOW)).session.subject_id == subject_id
+    await service.join(
+        tx,
+        subject_id=subject_id,
+        notice_version=service.CURRENT_NOTICE.version,
+        vault=vault,
+        now=NOW,
+        hooks=hooks,
+    )
+    for document in programme.packaged_documents():
+        await programme.publish(tx, programme=document, now=NOW)
+    await programme_store.insert_enrolment(
+        tx,
+        Enrolment(
+            subject_id=subject_id,
+            enrolment_id=new_id(NOW),
+            programme_code="library",
+            programme_version=1,
+            enrolled_at=NOW,
+        ),
+    )
+    assert await programme_store.take_seat(tx, "library")
+    client = await add_client(tx)
+    given = await consent.give(
+        tx, subject_id=subject_id, client_id=client.client_id, detail=BORROWING, now=NOW
+    )
+    await consent.refuse(
+        tx, subject_id=subject_id, partner_id=client.partner_id, purpose="deferred_fare", now=NOW
+    )
+    grant = Grant(
+        grant_id=uuid4(),
+        subject_id=subject_id,
+        client_id=client.client_id,
+        partner_id=client.partner_id,
+        consent_id=given.consent_id,
+        pairwise_subject="p",
+        scopes=["eligibility:verify"],
+        details=[BORROWING],
+        created_at=NOW,
+        expires_at=given.expires_at,
+        revoked_at=None,
+    )
+    await oauth.insert_grant(tx, grant)
+    check = EligibilityCheck(
+        subject_id, given.consent_id, client.partner_id, client.client_id, "library"
+    )
+    await programme.check_eligibility(tx, checks=[check], vault=vault, now=NOW)
+    return subject_id
+
+
+async def test_every_table_with_a_subject_has_its_fate_written_down(tx: Tx) -> None:
+    """A new table is a question: what becomes of it when the citizen leaves?"""
+    known = GONE_ON_LEAVING | GONE_ON_DELETING | STAYS.keys()
+    assert await tables_with_a_subject(tx) == known
+
+
+@pytest.mark.parametrize("deletes", [False, True])
+async def test_leaving_and_deleting_erase_what_they_promise(
+    tx: Tx, vault: Vault, deletes: bool
+) -> None:
+    """Each table that has to be empty of the citizen is; seats are given back."""
+    subject_id = await settle(tx, vault)
+    before = await rows_of(tx, subject_id)
+    assert {table for table, rows in before.items() if not rows} == UNUSED_HERE
+    hooks = app.Participation(vault)
+    if deletes:
+        assert await service.delete_account(tx, subject_id=subject_id, now=LATER, hooks=hooks)
+    else:
+        assert await service.leave(tx, subject_id=subject_id, now=LATER, hooks=hooks)
+    after = await rows_of(tx, subject_id)
+    gone = GONE_ON_LEAVING | (GONE_ON_DELETING if deletes else set())
+    assert {table for table, rows in after.items() if not rows} == gone | UNUSED_HERE
+    taken = await tx.fetch_value(
+        int, "SELECT seats_taken FROM seat_budget WHERE programme_code = 'library'"
+    )
+    assert taken == 0
+
+
+async def test_what_stays_is_ended_and_holds_nothing_that_can_be_opened(
+    tx: Tx, vault: Vault
+) -> None:
+    """No consent in force, no live grant, no sealed trace, no event with more than codes."""
+    subject_id = await settle(tx, vault)
+    hooks = app.Participation(vault)
+    await service.delete_account(tx, subject_id=subject_id, now=LATER, hooks=hooks)
+    for still_there in (
+        "SELECT count(*) FROM consent WHERE ended_at IS NULL",
+        "SELECT count(*) FROM oauth_grant WHERE revoked_at IS NULL",
+        "SELECT count(*) FROM decision WHERE trace_sealed IS NOT NULL",
+        "SELECT count(*) FROM idempotency_key",
+    ):
+        assert await tx.fetch_value(int, still_there) == 0, still_there
