@@ -9,6 +9,7 @@ from backend.kit.crypto import Vault
 from backend.kit.postgres import Database
 from backend.record import service
 from backend.record.rules.submission import (
+    CHUNK_LINES,
     RowReader,
     Submission,
     parse_header,
@@ -66,7 +67,7 @@ async def send_submission(
         begin = submission.bytes_done or header.end
         content.seek(begin)
         lines = split_lines(_blocks(content), first_number=submission.lines_done + 2, offset=begin)
-        for chunk in read_chunks(lines, reader, begin=submission.bytes_done):
+        for chunk in read_chunks(lines, reader, begin=submission.bytes_done, lines_max=CHUNK_LINES):
             async with database.write() as tx:
                 submission = await service.take_chunk(
                     tx,

@@ -106,8 +106,10 @@ class _Person(NamedTuple):
     born_on: date
 
 
-def read_chunks(lines: Iterable[Line], reader: "RowReader", *, begin: int) -> Iterator[Chunk]:
-    """Gather the lines after the header into chunks of at most CHUNK_LINES lines.
+def read_chunks(
+    lines: Iterable[Line], reader: "RowReader", *, begin: int, lines_max: int = CHUNK_LINES
+) -> Iterator[Chunk]:
+    """Gather the lines after the header into chunks of at most `lines_max` lines.
 
     There is always a last chunk, empty for a file without lines.
     """
@@ -115,7 +117,7 @@ def read_chunks(lines: Iterable[Line], reader: "RowReader", *, begin: int) -> It
     rejected: list[tuple[Line, list[Fault]]] = []
     end, line_count = begin, 0
     for line in lines:
-        if line_count == CHUNK_LINES:
+        if line_count == lines_max:
             yield Chunk(begin, end, line_count, rows, rejected, is_last=False)
             rows, rejected, begin, line_count = [], [], end, 0
         line_count, end = line_count + 1, line.end
