@@ -15,7 +15,7 @@ import httpx
 from litestar import Litestar
 from litestar.di import Provide
 
-from backend.kit.clock import FixedClock
+from backend.kit.clock import Clock
 from backend.kit.crypto import Vault
 from backend.kit.postgres import Database, ReadTx
 from backend.kit.replay import ReplayGuard
@@ -72,13 +72,16 @@ class OnlyTheLibrary:
 class OauthWorld:
     """The server, its database, its clock, and a client that is registered with it."""
 
-    def __init__(self, database: Database, valkey: Valkey, vault: Vault, clock: FixedClock) -> None:
+    def __init__(
+        self, database: Database, valkey: Valkey, vault: Vault, clock: Clock, *, issuer: str
+    ) -> None:
         self.database = database
         self.vault = vault
         self.clock = clock
+        self.issuer = issuer
         self.replay = ReplayGuard(valkey, database)
         self.app = self._app()
-        self.http = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url=ISSUER)
+        self.http = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url=issuer)
         self.library = OauthClient(self.http, clock)
 
     def _app(self) -> Litestar:
@@ -86,7 +89,7 @@ class OauthWorld:
             "clock": self.clock,
             "db": self.database,
             "detail_policy": OnlyTheLibrary(),
-            "issuer": ISSUER,
+            "issuer": self.issuer,
             "replay": self.replay,
         }
         return Litestar(
@@ -165,10 +168,10 @@ class OauthWorld:
 
 @asynccontextmanager
 async def open_world(
-    database: Database, valkey: Valkey, vault: Vault, clock: FixedClock
+    database: Database, valkey: Valkey, vault: Vault, clock: Clock, *, issuer: str = ISSUER
 ) -> AsyncIterator[OauthWorld]:
     """Open a world whose library is registered."""
-    world = OauthWorld(database, valkey, vault, clock)
+    world = OauthWorld(database, valkey, vault, clock, issuer=issuer)
     try:
         await world.register(world.library)
         yield world
