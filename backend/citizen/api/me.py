@@ -25,7 +25,7 @@ _NO_STORE = CacheControlHeader(no_store=True)
 class ParticipationJoin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Join, having read the notice of this version."""
 
-    notice_version: Annotated[str, msgspec.Meta(min_length=1, max_length=32)]
+    notice_version: Annotated[str, msgspec.Meta(min_length=1, max_length=32, examples=["2026-11"])]
 
 
 class NoticeView(msgspec.Struct, frozen=True):

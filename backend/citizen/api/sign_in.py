@@ -45,12 +45,19 @@ _ANYONE_SIGNS_IN = public("whoever signs in has no token yet")
 
 Phone = Annotated[
     str,
-    msgspec.Meta(min_length=1, max_length=32, description="mobile number, with or without +86"),
+    msgspec.Meta(
+        min_length=1,
+        max_length=32,
+        description="mobile number, with or without +86",
+        examples=["13800138000"],
+    ),
 ]
 # The length too: Python's $ also matches before a line feed at the end.
 Code = Annotated[
     str,
-    msgspec.Meta(pattern="^[0-9]{6}$", max_length=6, description="the one-time code"),
+    msgspec.Meta(
+        pattern="^[0-9]{6}$", max_length=6, description="the one-time code", examples=["042137"]
+    ),
 ]
 
 
@@ -71,8 +78,10 @@ class AccountCreate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     phone: Phone
     code: Code
-    national_id: Annotated[str, msgspec.Meta(min_length=1, max_length=32)]
-    name: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    national_id: Annotated[
+        str, msgspec.Meta(min_length=1, max_length=32, examples=["11010519491231002X"])
+    ]
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=200, examples=["林晓"])]
 
 
 class SessionCreate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
