@@ -104,6 +104,8 @@ class House:
         await self.replay.close()
         await self.database.close()
         await self.valkey.close()
+        if isinstance(self.sender, GatewaySender):
+            await self.sender.close()
 
 
 async def open_house(settings: Settings, *, clock: Clock | None = None) -> House:
