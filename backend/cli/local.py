@@ -95,8 +95,9 @@ def _supervise(settings: Settings, stack: contextlib.ExitStack, *, citizens: int
     environment = {**os.environ, **variables}
     settings = load_settings(environment)
     assert settings.database_url is not None
-    for name in run(migrate(settings.database_url)):
-        click.echo(f"migrated {name}")
+    applied = run(migrate(settings.database_url))
+    if applied:
+        click.echo(f"migrated the schema: {applied[0]} to {applied[-1]}")
     ensure_city(settings, environment, citizens=citizens)
     for name, command in (("API", "serve"), ("worker", "worker")):
         log = stack.enter_context((directory / f"{command}.log").open("ab"))

@@ -6,26 +6,34 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
+import click
 from joserfc.jwk import ECKey
 
 from backend.access.rules import Scope
+from backend.app import open_vault
 from backend.cli.environment import Fault, run
 from backend.kit.child import bound_to_us
 from backend.kit.clock import SystemClock
-from backend.kit.postgres import Database
+from backend.kit.postgres import Database, Tx
+from backend.oauth import service as oauth
 from backend.partner import service as partner
+from backend.programme import service as programme
 from backend.settings import Settings
 
 PARTNER: Final = "city-library"
 CLIENT: Final = "library-demo"
 # Nobody listens there: whoever plays the library reads the address it is sent back to.
 REDIRECT_URI: Final = "http://127.0.0.1:8765/callback"
-PROGRAMMES: Final = Path(__file__).parents[1] / "programme" / "data"
-SHOWN_PEOPLE: Final = ("林晓", "周平", "陈晨")
+SHOWN_PEOPLE: Final = {
+    "林晓": "may borrow without a deposit once she has joined",
+    "周平": "has few records: not yet",
+    "陈晨": "is a minor: no account",
+}
 
 
 def ensure_keys(settings: Settings, directory: Path) -> dict[str, str]:
@@ -66,75 +74,79 @@ def _write_key(path: Path) -> None:
 
 
 def ensure_city(settings: Settings, environment: Mapping[str, str], *, citizens: int) -> None:
-    """Make the demo city on the first start: signing key, programmes, people, a partner.
+    """Make the demo city on the first start, and publish what a newer release brings with it.
 
     The partner's client comes last, so where it is known everything before it is done; whatever
     a kill left half done is done again, and each step bears that.
     """
     client_file = _demo(settings) / f"{CLIENT}.json"
-    if run(_is_client_known(settings)):
+    if run(_prepare(settings)):
         if not client_file.exists():
             raise Fault(
                 f"the database knows the client {CLIENT}, but its key {client_file} is missing:"
                 f" put it back, or delete {settings.local_dir} to start anew"
             )
         return
-    _creditplus(environment, "key", "ensure")
-    for path in sorted(PROGRAMMES.glob("*.toml")):
-        _creditplus(environment, "programme", "publish", str(path))
-    _creditplus(environment, "seed", "--citizens", str(citizens), "--seed", "1")
+    _seed(environment, citizens)
     run(_add_library(settings, _ensure_client_key(client_file)))
+
+
+async def _prepare(settings: Settings) -> bool:
+    """Ensure signing key and programmes; says whether the demo's client is known already."""
+    now = SystemClock().now()
+    async with _transaction(settings) as tx:
+        await oauth.ensure_signing_key(tx, vault=open_vault(settings), now=now)
+        for code in await programme.publish_packaged(tx, now=now):
+            click.echo(f"published programme {code}")
+        return await partner.find_client(tx, client_id=CLIENT) is not None
+
+
+@asynccontextmanager
+async def _transaction(settings: Settings) -> AsyncIterator[Tx]:
+    assert settings.database_url is not None
+    database = await Database.open(settings.database_url, size=1)
+    try:
+        async with database.write() as tx:
+            yield tx
+    finally:
+        await database.close()
 
 
 def _demo(settings: Settings) -> Path:
     return settings.local_dir.resolve() / "demo"
 
 
-def _creditplus(environment: Mapping[str, str], *words: str) -> None:
-    command = bound_to_us([sys.executable, "-m", "backend", *words])
-    done = subprocess.run(command, env=environment, check=False)  # noqa: S603 - our own program
+def _seed(environment: Mapping[str, str], citizens: int) -> None:
+    # A process of its own: it shows its progress, and a signal to us ends it with us.
+    words = [sys.executable, "-m", "backend", "seed", "--citizens", str(citizens), "--seed", "1"]
+    done = subprocess.run(bound_to_us(words), env=environment, check=False)  # noqa: S603 - ours
     if done.returncode != 0:
-        raise Fault(f"the demo city is not complete: `creditplus {' '.join(words)}` failed")
-
-
-async def _is_client_known(settings: Settings) -> bool:
-    assert settings.database_url is not None
-    database = await Database.open(settings.database_url, size=1)
-    try:
-        async with database.read() as tx:
-            return await partner.find_client(tx, client_id=CLIENT) is not None
-    finally:
-        await database.close()
+        raise Fault("the demo city could not be made")
 
 
 async def _add_library(settings: Settings, public_jwk: dict[str, Any]) -> None:
-    assert settings.database_url is not None
     now = SystemClock().now()
-    database = await Database.open(settings.database_url, size=1)
-    try:
-        async with database.write() as tx:
-            if await partner.find_partner(tx, code=PARTNER) is None:
-                await partner.add_partner(
-                    tx,
-                    code=PARTNER,
-                    name_zh="市图书馆",
-                    name_en="City Library",
-                    kind="merchant",
-                    now=now,
-                )
-            await partner.add_client(
+    async with _transaction(settings) as tx:
+        if await partner.find_partner(tx, code=PARTNER) is None:
+            await partner.add_partner(
                 tx,
-                partner_code=PARTNER,
-                client_id=CLIENT,
-                name_zh="图书馆借阅系统",
-                name_en="Library lending desk",
-                jwks={"keys": [public_jwk]},
-                redirect_uris=[REDIRECT_URI],
-                scopes=[str(Scope.ELIGIBILITY_VERIFY)],
+                code=PARTNER,
+                name_zh="市图书馆",
+                name_en="City Library",
+                kind="merchant",
                 now=now,
             )
-    finally:
-        await database.close()
+        await partner.add_client(
+            tx,
+            partner_code=PARTNER,
+            client_id=CLIENT,
+            name_zh="图书馆借阅系统",
+            name_en="Library lending desk",
+            jwks={"keys": [public_jwk]},
+            redirect_uris=[REDIRECT_URI],
+            scopes=[str(Scope.ELIGIBILITY_VERIFY)],
+            now=now,
+        )
 
 
 def _ensure_client_key(path: Path) -> dict[str, Any]:
@@ -168,9 +180,9 @@ def ready_lines(settings: Settings) -> Iterator[str]:
     yield f"  metrics  http://{settings.metrics_host}:{settings.metrics_port}/metrics"
     yield "Demo identities:"
     for name, national_id, phone in _people(demo):
-        yield f"  citizen     {name}, national id {national_id}, phone {phone}"
+        yield f"  citizen     {name} {national_id} {phone}  {SHOWN_PEOPLE[name]}"
     yield f"  partner     {PARTNER}, client {CLIENT}, key in {demo / CLIENT}.json"
-    yield f"  department  hands in the CSV files in {demo} with `creditplus submission send`"
+    yield f"  department  hands in files like {demo}/submissions/ (`creditplus submission send`)"
     yield "  operator    whoever runs `creditplus` in this directory (`creditplus --help`)"
     yield f"One-time codes appear here and in {demo / 'codes.log'}."
     yield "Next: .venv/bin/creditplus demo"

@@ -53,7 +53,7 @@ def _contracts() -> dict[str, str]:
 
 
 def _lint(directory: Path) -> tuple[int, str]:
-    command = [str(Path(sys.executable).parent / "lint-imports"), "--no-cache", "--no-color"]
+    command = [str(Path(sys.executable).parent / "lint-imports"), "--no-cache", "--no-logo"]
     done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
     return done.returncode, re.sub(r"\s+", " ", done.stdout + done.stderr)
 

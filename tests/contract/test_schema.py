@@ -13,7 +13,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from backend.kit.migrate import load
+from backend.kit.migrate import load, schema_window
 from backend.kit.postgres import APPLICATION_ROLE
 from tests.support.schema_dump import schema_text
 
@@ -140,6 +140,11 @@ async def test_the_application_may_not_change_the_schema(connection: asyncpg.Con
 def test_the_committed_schema_is_what_the_migrations_make(shared_url: str) -> None:
     committed = (ROOT / "migrations/schema.sql").read_text()
     assert schema_text(shared_url) == committed, "run scripts/openapi and read the diff"
+
+
+def test_the_code_works_on_its_own_schema_and_not_on_an_empty_one() -> None:
+    window = schema_window()
+    assert 1 <= window.oldest <= window.newest
 
 
 def test_every_migration_opens_with_why() -> None:

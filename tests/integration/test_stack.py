@@ -22,7 +22,7 @@ import httpx
 import pytest
 
 from backend.kit.embedded import start_postgres
-from backend.kit.migrate import load
+from backend.kit.migrate import OLDEST_SCHEMA, load
 
 pytestmark = pytest.mark.xdist_group("stack")
 
@@ -342,6 +342,6 @@ def test_a_process_refuses_a_schema_it_cannot_work_on(
     )
     assert done.returncode == 1
     assert done.stderr == (
-        f"creditplus: the database has schema 0000, this code needs {load()[-1].version:04}:"
+        f"creditplus: the database has schema 0000, this code needs {OLDEST_SCHEMA:04}:"
         " run `creditplus migrate`\n"
     )
