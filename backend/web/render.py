@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from litestar import Response
+from litestar import MediaType, Response
 from litestar.datastructures import Cookie
 
 from backend.web import words
@@ -43,7 +43,7 @@ def _load(name: str, media_type: str) -> StaticFile:
 
 
 STATIC_FILES = {
-    "app.css": _load("app.css", "text/css; charset=utf-8"),
+    "app.css": _load("app.css", "text/css"),
     "mark.svg": _load("mark.svg", "image/svg+xml"),
 }
 
@@ -92,7 +92,7 @@ def render_page(
     return Response(
         render_text(visit, template, view, tab=tab).encode(),
         status_code=status,
-        media_type="text/html; charset=utf-8",
+        media_type=MediaType.HTML,
         headers=page_headers(is_secure=visit.site.is_secure, form_target=form_target),
         cookies=list(cookies),
     )
@@ -104,7 +104,7 @@ def see_other(visit: Visit, href: str, *cookies: Cookie) -> Response[bytes]:
     return Response(
         b"",
         status_code=303,
-        media_type="text/html; charset=utf-8",
+        media_type=MediaType.HTML,
         headers={**headers, "Location": href},
         cookies=list(cookies),
     )

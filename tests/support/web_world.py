@@ -5,6 +5,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import date
+from io import BytesIO
 from pathlib import Path
 
 import httpx
@@ -14,9 +15,14 @@ from backend.app import House, build_app, open_house
 from backend.citizen.ports import identity_digest
 from backend.kit.clock import Clock
 from backend.kit.crypto import Vault
+from backend.partner import service as partner
+from backend.programme import service as programme
+from backend.record import jobs as record_jobs
 from backend.settings import load_settings
+from backend.web.form import form_token
 from tests.conftest import DIGEST_KEY, KEK, encoded_key
 from tests.support import citizen
+from tests.support.oauth_client import REDIRECT_URI, OauthClient, jwks_of
 from tests.support.web import Browser, Page
 
 PEOPLE = 9
@@ -116,6 +122,71 @@ class World:
         """Let whoever is signed in take part, and return the home page."""
         page = await browser.open("/join")
         return await browser.follow(await browser.submit(page.form("/join")))
+
+    def form_token(self, browser: Browser, form: str, about: str) -> str:
+        """Return a token for a signed-in browser that no page has shown it."""
+        session = browser.http.cookies["credit_session"]
+        return form_token(self.house.vault, binding=session, form=form, about=about)
+
+    async def open_city(self, *, name_en: str = "Library desk") -> OauthClient:
+        """Publish the programmes, register the library, and return its client."""
+        library = OauthClient(self.http(), self.house.clock)
+        now = self.house.clock.now()
+        async with self.house.database.write() as tx:
+            await programme.publish_packaged(tx, now=now)
+            await partner.add_partner(
+                tx,
+                code="city-library",
+                name_zh="市图书馆",
+                name_en="City Library",
+                kind="merchant",
+                now=now,
+            )
+            await partner.add_client(
+                tx,
+                partner_code="city-library",
+                client_id=library.client_id,
+                name_zh="图书馆借阅台",
+                name_en=name_en,
+                jwks=jwks_of(library.key),
+                redirect_uris=[REDIRECT_URI],
+                scopes=["eligibility:verify"],
+                now=now,
+            )
+        return library
+
+    async def report(self, source: str, class_code: str, lines: list[str]) -> None:
+        """Hand in a file of a source, as departments do."""
+        header = "national_id,external_id,version,occurred_on,ended_on,quantity"
+        await record_jobs.send_submission(
+            self.house.database,
+            BytesIO("\n".join([header, *lines, ""]).encode()),
+            source_code=source,
+            class_code=class_code,
+            batch_id=None,
+            vault=self.house.vault,
+            clock=self.house.clock,
+        )
+
+    async def make_reader(self, serial: int = 1) -> None:
+        """Report what makes a person eligible for borrowing without a deposit."""
+        person = self.national_id(serial)
+        returns = [f"{person},r-{serial}-{n},1,2026-{n:02d}-10,,2" for n in range(3, 11)]
+        hours = [f"{person},v-{serial}-{n},1,2026-{n:02d}-15,,6" for n in range(4, 11)]
+        lived = [f"{person},l-{serial},1,2014-03-01,,1"]
+        await self.report("city_library", "library_return", returns)
+        await self.report("volunteer_federation", "volunteer_service", hours)
+        await self.report("public_security_bureau", "residence_registration", lived)
+
+    async def push(self, client: OauthClient) -> str:
+        """Push an authorization request and open it, as a merchant's link does."""
+        pushed = await client.push()
+        assert pushed.status_code == 201, pushed.text
+        request_uri: str = pushed.json()["request_uri"]
+        query = {"client_id": client.client_id, "request_uri": request_uri}
+        opened = await client.http.get("/oauth/authorize", params=query)
+        assert opened.status_code == 303, opened.text
+        return request_uri
 
     def set_cookies(self) -> dict[str, str]:
         """Return the last Set-Cookie header with a value, by the cookie's name."""
