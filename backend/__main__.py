@@ -18,6 +18,7 @@ COMMANDS: Final = {
     "migrate": "stack",
     "openapi": "openapi",
     "partner": "partner",
+    "programme": "programme",
     "score": "data",
     "seed": "data",
     "serve": "process",
