@@ -19,7 +19,7 @@ from backend.kit.child import ChildError
 from backend.kit.log import configure_logs
 from backend.kit.migrate import MigrationError
 from backend.kit.problem import PROBLEMS, Refusal, Unavailable
-from backend.settings import Settings, SettingsFault, load_settings
+from backend.settings import PREFIX, Settings, SettingsFault, load_settings
 
 T = TypeVar("T")
 
@@ -56,20 +56,31 @@ def database_url(settings: Settings) -> str:
     return settings.database_url
 
 
-def write_local_variables(directory: Path, variables: Mapping[str, str]) -> Path:
+def write_local_variables(directory: Path, environment: Mapping[str, str]) -> Path:
     """Leave the variables of the running local stack where command_settings finds them."""
     path = directory / ENVIRONMENT_FILE
-    path.write_text("".join(f"{name}={value}\n" for name, value in variables.items()))
-    path.chmod(0o600)
+    path.touch(mode=0o600)
+    path.write_text(
+        "".join(
+            f"{name}={value}\n"
+            for name, value in sorted(environment.items())
+            if name.startswith(PREFIX) and name != f"{PREFIX}LOCAL_DIR"
+        )
+    )
     return path
 
 
 def _local_variables(directory: Path) -> dict[str, str]:
+    """Read what a running local stack left, without what the environment says otherwise."""
     try:
         lines = (directory / ENVIRONMENT_FILE).read_text().splitlines()
     except OSError:
         return {}
-    return dict(line.split("=", 1) for line in lines if "=" in line)
+    said = {name.removesuffix("_FILE") for name in os.environ}
+    variables = dict(line.split("=", 1) for line in lines if "=" in line)
+    return {
+        name: value for name, value in variables.items() if name.removesuffix("_FILE") not in said
+    }
 
 
 def refuse_busy_port(host: str, port: int, name: str) -> None:

@@ -105,7 +105,7 @@ def _supervise(settings: Settings, stack: contextlib.ExitStack, *, citizens: int
         stack.callback(_stop, process)
         children[name] = process
     stack.callback(_ask_to_stop, list(children.values()))
-    file = write_local_variables(directory, variables)
+    file = write_local_variables(directory, environment)
     stack.callback(file.unlink, missing_ok=True)
     _wait_until_ready(settings, children, directory)
     click.echo("\n".join(ready_lines(settings)))

@@ -96,8 +96,9 @@ async def _prepare(settings: Settings) -> bool:
     now = SystemClock().now()
     async with _transaction(settings) as tx:
         await oauth.ensure_signing_key(tx, vault=open_vault(settings), now=now)
-        for code in await programme.publish_packaged(tx, now=now):
-            click.echo(f"published programme {code}")
+        published = await programme.publish_packaged(tx, now=now)
+        if published:
+            click.echo(f"published programmes: {', '.join(published)}")
         return await partner.find_client(tx, client_id=CLIENT) is not None
 
 
