@@ -49,9 +49,7 @@ async def get_ready(health_checks: NamedDependency[list[Check]]) -> Response[Hea
     """Say whether a request would succeed now, and what is missing (503) when it would not."""
     view = await examine(health_checks)
     unavailable = view.status == "unavailable"
-    return Response(
-        view, status_code=HTTP_503_SERVICE_UNAVAILABLE if unavailable else HTTP_200_OK
-    )
+    return Response(view, status_code=HTTP_503_SERVICE_UNAVAILABLE if unavailable else HTTP_200_OK)
 
 
 @get(
@@ -66,9 +64,7 @@ async def get_problem(code: FromPath[str]) -> ProblemMeaningView:
     problem = PROBLEMS.get(code)
     if problem is None:
         raise Refusal("not_found")
-    return ProblemMeaningView(
-        code, problem.status, problem.title, problem.title_zh, problem.detail
-    )
+    return ProblemMeaningView(code, problem.status, problem.title, problem.title_zh, problem.detail)
 
 
 ROUTES = [get_live, get_ready, get_problem]

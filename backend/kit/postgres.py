@@ -144,8 +144,9 @@ class Database:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[ReadTx]:
         """Open a read-only transaction with one consistent picture of the data."""
-        async with self._connection() as connection, connection.transaction(
-            isolation="repeatable_read", readonly=True
+        async with (
+            self._connection() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
         ):
             yield ReadTx(connection)
 

@@ -116,7 +116,13 @@ async def test_a_repetition_in_flight_is_told_to_wait(
     async def send() -> _Answer:
         async with database.write() as tx:
             return await idempotency.once(
-                tx, owner_id=owner, key="k" * 20, request=b"", kind=_Answer, now=clock.now(), run=slow
+                tx,
+                owner_id=owner,
+                key="k" * 20,
+                request=b"",
+                kind=_Answer,
+                now=clock.now(),
+                run=slow,
             )
 
     first = asyncio.create_task(send())
