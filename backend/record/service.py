@@ -242,7 +242,10 @@ async def _insert(
     """
     if not records:
         return set(), set()
-    new_ids = await store.insert_records(tx, records, submission_id)
+    # Always in the same order: two files that hold the same records would else wait for each
+    # other. Lines of one key keep theirs, so that the first of them goes in.
+    in_order = sorted(records, key=_key)
+    new_ids = await store.insert_records(tx, in_order, submission_id)
     known = [each for each in records if each.record_id not in new_ids]
     if not known:
         return new_ids, set()
@@ -251,7 +254,7 @@ async def _insert(
     return new_ids, {each.record_id for each in known if contents[_key(each)] != _content(each)}
 
 
-def _key(record: Record) -> tuple[object, ...]:
+def _key(record: Record) -> tuple[UUID, str, str, int]:
     return (record.subject_id, record.source_code, record.external_id, record.version)
 
 

@@ -196,6 +196,7 @@ async def test_blank_lines_count_for_nothing_but_keep_their_numbers(desk: Desk):
 
 async def test_a_correction_is_a_higher_version_and_is_current_in_any_order(desk: Desk):
     await desk.send(file_of(line(1, version=3, quantity=9)), batch_id="b-3")
+    desk.clock.advance(timedelta(days=1))
     await desk.send(file_of(line(1, version=1, quantity=2)), batch_id="b-1")
     (record,) = await desk.records()
     assert (record.version, record.quantity) == (3, 9)
@@ -247,6 +248,16 @@ async def test_only_subjects_whose_records_changed_are_announced_in_small_events
     assert sorted(sizes) == [1, 2, 2]
     assert named == {desk.vault.subject_id(national_id(person)) for person in range(1, 6)}
     assert all(each.subject_id is None for each in events)
+
+
+async def test_two_files_with_the_same_records_in_another_order_do_not_stop_each_other(desk: Desk):
+    lines = [line(number, person=number % 50 + 1) for number in range(3_000)]
+    first, second = await asyncio.gather(
+        desk.send(file_of(*lines), batch_id="b-1"),
+        desk.send(file_of(*reversed(lines)), batch_id="b-2"),
+    )
+    assert first.accepted == second.accepted == 3_000
+    assert sum([len(await desk.records(person)) for person in range(1, 51)]) == 3_000
 
 
 class Crash(Exception):
