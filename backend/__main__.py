@@ -11,6 +11,7 @@ import click
 
 COMMANDS: Final = {
     "client": "partner",
+    "demo": "demo",
     "doctor": "doctor",
     "env-example": "stack",
     "key": "key",

@@ -18,22 +18,20 @@ _TIMEOUT_SECONDS = 10
 class CitizenApp:
     """A first-party app: each call carries a DPoP proof (RFC 9449) by this install's key."""
 
-    def __init__(self, origin: str, http: httpx.AsyncClient) -> None:
+    def __init__(self, origin: str, http: httpx.Client) -> None:
         self._origin = origin
         self._http = http
         self._key = ECKey.generate_key("P-256")
         self._token: str | None = None
 
-    async def call(
-        self, method: str, path: str, body: dict[str, Any] | None = None
-    ) -> httpx.Response:
+    def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
         """Send one request; a POST gets an Idempotency-Key, as every client should send one."""
         headers = {"DPoP": self._proof(method, path)}
         if self._token is not None:
             headers["Authorization"] = f"DPoP {self._token}"
         if method == "POST":
             headers["Idempotency-Key"] = secrets.token_urlsafe(24)
-        return await self._http.request(
+        return self._http.request(
             method, self._origin + path, json=body, headers=headers, timeout=_TIMEOUT_SECONDS
         )
 
@@ -87,16 +85,16 @@ class _Forms(HTMLParser):
 class Browser:
     """Follows pages of the service like a browser with scripts off; stops at other origins."""
 
-    def __init__(self, origin: str, http: httpx.AsyncClient) -> None:
+    def __init__(self, origin: str, http: httpx.Client) -> None:
         self._origin = origin
         self._http = http
         self.page: httpx.Response | None = None
 
-    async def open(self, url: str) -> httpx.Response:
+    def open(self, url: str) -> httpx.Response:
         """Open an address and follow redirects within the service."""
-        return await self._follow(await self._http.get(urljoin(self._origin, url)))
+        return self._follow(self._http.get(urljoin(self._origin, url)))
 
-    async def submit(
+    def submit(
         self, action: str, values: dict[str, str], *, button: tuple[str, str] | None = None
     ) -> httpx.Response:
         """Fill in the page's form that goes to `action` and press a button of it."""
@@ -109,15 +107,15 @@ class Browser:
             assert button in form.buttons, f"the form has no such button: {form.buttons}"
             data[button[0]] = button[1]
         target = urljoin(str(self.page.url), form.action)
-        return await self._follow(await self._http.post(target, data=data))
+        return self._follow(self._http.post(target, data=data))
 
-    async def _follow(self, answer: httpx.Response) -> httpx.Response:
+    def _follow(self, answer: httpx.Response) -> httpx.Response:
         for _ in range(8):
             if not answer.has_redirect_location:
                 break
             target = urljoin(str(answer.url), answer.headers["location"])
             if not target.startswith(self._origin + "/"):
                 return answer  # the way leads to the partner: the caller carries on there
-            answer = await self._http.get(target)
+            answer = self._http.get(target)
         self.page = answer
         return answer

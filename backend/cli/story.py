@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 import click
-import httpx
 
 WIDTH = 100
 
@@ -33,19 +32,13 @@ class Story:
         if not self._as_json:
             click.echo(f"\n{self._number:2}  {title}")
 
-    def answer(self, request: str, response: httpx.Response, *, expected: int) -> Any:
-        """Print a request with its answer, and give the answer's JSON (None without one).
-
-        Raises DemoFailed unless the status is the expected one.
-        """
-        body = _json_of(response)
-        self.show(request, response.status_code, body)
-        if response.status_code != expected:
+    def answer(self, request: str, status: int, body: Any, *, expected: int) -> None:
+        """Print a request with its answer; raises DemoFailed unless the status is expected."""
+        self.show(request, status, body)
+        if status != expected:
             raise DemoFailed(
-                f"step {self._number} ({self._title}): expected {expected},"
-                f" got {response.status_code}"
+                f"step {self._number} ({self._title}): expected {expected}, got {status}"
             )
-        return body
 
     def show(self, request: str, status: int, body: Any) -> None:
         """Print one request and what came of it."""
@@ -57,17 +50,17 @@ class Story:
         for line in _lines(body):
             click.echo(f"      {line}")
 
+    def note(self, text: str) -> None:
+        """Print one line of what an answer holds."""
+        if not self._as_json:
+            click.echo(f"      {text}")
+
     def check(self, fact: bool, message: str) -> None:
         """Print what was seen to be so; raises DemoFailed when it is not so."""
         if not fact:
             raise DemoFailed(f"step {self._number} ({self._title}): not so: {message}")
         if not self._as_json:
             click.echo(f"    ✓ {message}")
-
-
-def _json_of(response: httpx.Response) -> Any:
-    kind = response.headers.get("content-type", "")
-    return response.json() if response.content and "json" in kind else None
 
 
 def _lines(body: Any) -> list[str]:
