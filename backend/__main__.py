@@ -21,6 +21,7 @@ COMMANDS: Final = {
     "partner": "partner",
     "programme": "programme",
     "score": "data",
+    "register": "register",
     "seed": "data",
     "serve": "process",
     "submission": "data",

@@ -41,8 +41,9 @@ async def serve(settings: Settings) -> None:
                 date_header=False,
                 timeout_graceful_shutdown=SHUTDOWN_SECONDS,
                 timeout_keep_alive=75,
-                # The city's proxy in front says who calls; only it may, and it is configured to.
-                proxy_headers=False,
+                # Who calls is what the city's own proxy says, and nobody else's header.
+                proxy_headers=bool(settings.trusted_proxies),
+                forwarded_allow_ips=list(settings.trusted_proxies),
                 h11_max_incomplete_event_size=16_384,
             )
         ).serve()

@@ -8,6 +8,7 @@ names are faults, and all faults are reported at once.
 import base64
 import binascii
 from collections.abc import Callable, Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -53,6 +54,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     metrics_port: int
     worker_metrics_port: int
     public_origin: str
+    trusted_proxies: tuple[str, ...]
     kek: Secret | None
     digest_key: Secret | None
     crypto_profile: str
@@ -116,6 +118,16 @@ def _origin(text: str) -> str:
     return text
 
 
+def _addresses(text: str) -> tuple[str, ...]:
+    networks = tuple(part.strip() for part in text.split(",") if part.strip())
+    for network in networks:
+        try:
+            ip_network(network)
+        except ValueError:
+            raise ValueError("must be addresses or networks such as 10.0.0.0/8") from None
+    return networks
+
+
 def _key(text: str) -> Secret:
     try:
         key = base64.b64decode(text, altchars=b"-_", validate=True)
@@ -157,6 +169,13 @@ VARIABLES: tuple[Variable, ...] = (
         _origin,
         None,
         "how the world reaches the API, and the OAuth issuer; http://HOST:PORT in the demo",
+    ),
+    Variable(
+        "TRUSTED_PROXIES",
+        _addresses,
+        "",
+        "addresses or networks of the proxies in front, comma-separated: only their"
+        " X-Forwarded-For is believed; without it sign-in limits would count the proxy's address",
     ),
     Variable(
         "KEK", _key, None, "key-encryption key: 32 random bytes, URL-safe base64", is_secret=True

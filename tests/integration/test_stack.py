@@ -12,7 +12,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,80 +22,15 @@ import pytest
 
 from backend.kit.embedded import start_postgres
 from backend.kit.migrate import OLDEST_SCHEMA, load
+from tests.support.stack import (
+    FIRST_START_SECONDS,
+    ROOT,
+    STOP_SECONDS,
+    Stack,
+    free_port,
+)
 
 pytestmark = pytest.mark.xdist_group("stack")
-
-ROOT = Path(__file__).parents[2]
-FIRST_START_SECONDS = 120
-STOP_SECONDS = 10
-CITIZENS = 40
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
-
-
-class Stack:
-    """A run of `creditplus local`."""
-
-    def __init__(self, directory: Path, **variables: str) -> None:
-        self.port = int(variables.get("CREDIT_PORT") or _free_port())
-        self.environment = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(directory.parent),
-            "CREDIT_LOCAL_DIR": str(directory),
-            "CREDIT_PORT": str(self.port),
-            "CREDIT_METRICS_PORT": str(_free_port()),
-            "CREDIT_WORKER_METRICS_PORT": str(_free_port()),
-            **variables,
-        }
-        self.directory = directory
-        self.lines: list[str] = []
-        self._started = time.monotonic()
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "backend", "local", "--citizens", str(CITIZENS)],
-            cwd=ROOT,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.lines.append(line.rstrip())
-
-    @property
-    def output(self) -> str:
-        return "\n".join(self.lines)
-
-    def wait_until_ready(self, seconds: float) -> float:
-        """Wait for the last of the ready lines; gives the seconds since the start."""
-        while not any("Ctrl-C" in line for line in self.lines):
-            assert self.process.poll() is None, self.errors()
-            assert time.monotonic() - self._started < seconds, self.output
-            time.sleep(0.02)
-        return time.monotonic() - self._started
-
-    def errors(self) -> str:
-        """What it said on stderr, once it has ended."""
-        assert self.process.stderr is not None
-        return self.process.stderr.read()
-
-    def wait(self, seconds: float = STOP_SECONDS) -> int:
-        return self.process.wait(seconds)
-
-    def end(self) -> None:
-        """Whatever happened: nothing of it stays."""
-        if self.process.poll() is None:
-            self.process.terminate()
-            self.process.wait(STOP_SECONDS)
 
 
 def _processes_on(directory: Path) -> list[str]:
@@ -332,7 +266,7 @@ def test_a_process_refuses_a_schema_it_cannot_work_on(
             "PATH": os.environ["PATH"],
             "CREDIT_DATABASE_URL": postgres_url,  # the cluster's own database: no schema at all
             "CREDIT_VALKEY_URL": valkey_url,
-            "CREDIT_PORT": str(_free_port()),
+            "CREDIT_PORT": str(free_port()),
             "CREDIT_LOCAL_DIR": str(tmp_path),
         },
         capture_output=True,

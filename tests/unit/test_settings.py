@@ -87,3 +87,10 @@ def test_an_origin_is_scheme_host_and_port(origin: str) -> None:
 def test_the_example_names_every_variable() -> None:
     text = env_example()
     assert all(f"#CREDIT_{variable.name}=" in text for variable in VARIABLES)
+
+
+def test_only_named_proxies_are_believed() -> None:
+    assert load_settings({}).trusted_proxies == ()
+    named = load_settings({"CREDIT_TRUSTED_PROXIES": "10.0.0.1, 10.1.0.0/16"})
+    assert named.trusted_proxies == ("10.0.0.1", "10.1.0.0/16")
+    assert "CREDIT_TRUSTED_PROXIES" in _faults({"CREDIT_TRUSTED_PROXIES": "*"})[0]
