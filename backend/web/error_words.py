@@ -109,15 +109,6 @@ ERROR_WORDS = {
         ),
         PROGRAMMES,
     ),
-    "not_participating": ErrorWords(
-        Text("请先参加信用+", "Join Credit+ first"),
-        Text(
-            "参加以后才能开通项目。人人都有的基准服务与是否参加无关。",
-            "Benefits are for people who take part. "
-            "The service that everybody gets is there for you either way.",
-        ),
-        JOIN,
-    ),
     "participation_required": ErrorWords(
         Text("请先参加信用+", "Join Credit+ first"),
         Text(

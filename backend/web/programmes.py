@@ -33,10 +33,19 @@ _STATES = {
     OfferState.JOIN_FIRST: Text("参加后可开通", "Join first"),
     OfferState.CLOSED: Text("未开放", "Not open"),
 }
+# What is on comes first, then what can be turned on.
+_ORDER = (
+    OfferState.ENROLLED,
+    OfferState.AVAILABLE,
+    OfferState.JOIN_FIRST,
+    OfferState.SOLD_OUT,
+    OfferState.NOT_YET,
+    OfferState.CLOSED,
+)
 _UNITS = {
-    Unit.POINTS: Text("分", " points"),
+    Unit.POINTS: Text(" 分", " points"),
     Unit.COUNT: Text("", ""),
-    Unit.MONTHS: Text("个月", " months"),
+    Unit.MONTHS: Text(" 个月", " months"),
     Unit.PERMILLE: Text("%", "%"),
 }
 
@@ -88,7 +97,7 @@ def programmes_view(offers: list[Offer], *, done: str) -> ProgrammesView:
     return ProgrammesView(
         done=_DONE.get(done),
         takes_part=all(offer.state is not OfferState.JOIN_FIRST for offer in offers),
-        offers=[_item(offer) for offer in offers],
+        offers=[_item(offer) for offer in sorted(offers, key=_place)],
     )
 
 
@@ -102,6 +111,10 @@ def lack_text(lack: Lack) -> Text:
         return Text(f"{zh}（还没有数据）", f"{en} (no data yet)")
     current = _shown(lack.current, lack.unit)
     return Text(f"{zh}（您现在 {current}{unit.zh}）", f"{en} (yours: {current}{unit.en})")
+
+
+def _place(offer: Offer) -> int:
+    return _ORDER.index(offer.state)
 
 
 def _shown(value: int, unit: Unit) -> str:

@@ -99,7 +99,7 @@ async def test_what_is_missing_is_said_with_the_citizens_own_numbers(world: Worl
     await world.sign_in(browser)
     await world.join(browser)
     offers = await browser.open("/programmes")
-    assert "信用分至少 600分（您现在 535分）" in offers.html
+    assert "信用分至少 600 分（您现在 535 分）" in offers.html
     assert "Score: at least 600 points (yours: 535 points)" in offers.html
     assert "或者" in offers.html
     assert [form.action for form in offers.forms] == ["/sign-out"]
@@ -244,6 +244,20 @@ async def test_looks_are_paged(world: World) -> None:
     second = await browser.open(f"/accesses?cursor={following}")
     assert second.html.count("look-time") == 1
     assert (await browser.open("/accesses?cursor=broken")).status == 400
+
+
+async def test_a_citizens_name_is_text_even_if_the_database_holds_another(world: World) -> None:
+    browser = world.browser()
+    await world.sign_in(browser)
+    subject_id = world.house.vault.subject_id(world.national_id(1))
+    async with world.house.database.write() as tx:
+        data_key = await tx.fetch_value(bytes, "SELECT data_key FROM account")
+        aad = f"account|name_sealed|{subject_id}"
+        sealed = world.house.vault.seal(data_key, b"<script>alert(1)</script>", aad=aad)
+        assert await tx.execute("UPDATE account SET name_sealed = $1", sealed) == 1
+    home = await browser.open("/")
+    assert "您好，&lt;***" in home.html
+    assert "您好，<" not in home.html
 
 
 @pytest.mark.parametrize(

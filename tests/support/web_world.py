@@ -128,9 +128,15 @@ class World:
         session = browser.http.cookies["credit_session"]
         return form_token(self.house.vault, binding=session, form=form, about=about)
 
-    async def open_city(self, *, name_en: str = "Library desk") -> OauthClient:
+    async def open_city(
+        self,
+        *,
+        name_en: str = "Library desk",
+        library: OauthClient | None = None,
+        redirect_uri: str = REDIRECT_URI,
+    ) -> OauthClient:
         """Publish the programmes, register the library, and return its client."""
-        library = OauthClient(self.http(), self.house.clock)
+        library = library or OauthClient(self.http(), self.house.clock)
         now = self.house.clock.now()
         async with self.house.database.write() as tx:
             await programme.publish_packaged(tx, now=now)
@@ -149,7 +155,7 @@ class World:
                 name_zh="图书馆借阅台",
                 name_en=name_en,
                 jwks=jwks_of(library.key),
-                redirect_uris=[REDIRECT_URI],
+                redirect_uris=[redirect_uri],
                 scopes=["eligibility:verify"],
                 now=now,
             )
