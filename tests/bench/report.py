@@ -1,0 +1,79 @@
+"""A run as Markdown: what it was made on, then the figures with their floor beside them."""
+
+import statistics
+from collections.abc import Iterable
+from pathlib import Path
+
+from tests.bench.eligibility import Plan, Result
+from tests.bench.load import Outcome
+
+BENCHMARKS = Path(__file__).parents[2] / "docs" / "benchmarks.md"
+RATIO_TARGET = 0.35
+TAIL_TARGET = 5
+FSYNCS_TARGET = 50
+
+
+def eligibility_report(plan: Plan, result: Result) -> str:
+    """Return the table of one run."""
+    ratios = [
+        check.rate / bare.rate for check, bare in zip(result.checks, result.bare, strict=True)
+    ]
+    cpu_ratios = [
+        bare.cpu_us / check.cpu_us for check, bare in zip(result.checks, result.bare, strict=True)
+    ]
+    rate = _spread(each.rate for each in result.checks)
+    p50, p99 = (_spread_ms(each.percentile_ms(s) for each in result.checks) for s in (0.5, 0.99))
+    tail = result.half.percentile_ms(0.99) / result.half.percentile_ms(0.5)
+    fsyncs = 1000 * result.fsyncs / result.fsynced_checks
+    rows = [
+        ("bare Litestar GET handler, answers/s", _spread(r.rate for r in result.bare), ""),
+        ("eligibility check, answers/s", rate, ""),
+        ("ratio", _spread(ratios, ".3f"), f"≥ {RATIO_TARGET}"),
+        ("server CPU a bare answer, µs", _spread(each.cpu_us for each in result.bare), ""),
+        ("server CPU a check, µs", _spread(each.cpu_us for each in result.checks), ""),
+        ("ratio of CPU", _spread(cpu_ratios, ".3f"), ""),
+        ("check at the maximum rate, p50 ms", p50, ""),
+        ("check at the maximum rate, p99 ms", p99, ""),
+        (f"check at {result.half_rate:.0f}/s (half), p50 ms", _ms(result.half, 0.5), ""),
+        (f"check at {result.half_rate:.0f}/s (half), p99 ms", _ms(result.half, 0.99), ""),
+        ("p99 / p50 at half of the maximum rate", f"{tail:.1f}", f"≤ {TAIL_TARGET}"),
+        ("check with 1 connection, p50 ms", _ms(result.lone, 0.5), ""),
+        ("bare handler with 1 connection, p50 ms", _ms(result.bare_lone, 0.5), ""),
+        ("WAL fsyncs per 1,000 checks", f"{fsyncs:.1f}", f"≤ {FSYNCS_TARGET}"),
+        (f"statements a check, {plan.connections} connections", _words(result.statements), ""),
+        ("statements a check, 1 connection", _words(result.lone_statements), ""),
+    ]
+    head = "".join(f"- {name}: {value}\n" for name, value in result.machine)
+    lines = [f"| {name} | {value} | {target} |" for name, value, target in rows]
+    how = (
+        f"{plan.rounds} rounds of {plan.seconds:g} s each by turns, {plan.citizens} citizens,"
+        f" {plan.connections} connections; median (min-max).\n"
+        "Server on one core; load, PostgreSQL and Valkey on the other."
+    )
+    table = ["| what | measured | target |", "|---|---|---|", *lines]
+    return "\n".join([head, how, "", *table, ""])
+
+
+def append(title: str, command: str, report: str) -> None:
+    """Add a run to docs/benchmarks.md."""
+    with BENCHMARKS.open("a") as file:
+        file.write(f"\n## {title}\n\n`{command}`\n\n{report}")
+
+
+def _spread(values: Iterable[float], form: str = ",.0f") -> str:
+    ordered = sorted(values)
+    middle = statistics.median(ordered)
+    return f"{middle:{form}} ({ordered[0]:{form}}-{ordered[-1]:{form}})"
+
+
+def _spread_ms(values: Iterable[float]) -> str:
+    return _spread(values, ".1f")
+
+
+def _ms(outcome: Outcome, share: float) -> str:
+    return f"{outcome.percentile_ms(share):.2f}"
+
+
+def _words(statements: dict[str, float]) -> str:
+    parts = ", ".join(f"{word} {count:.2f}" for word, count in statements.items())
+    return f"{sum(statements.values()):.2f} ({parts})"
