@@ -92,14 +92,6 @@ ERROR_WORDS = {
         Text("什么都没有改变。请稍后再试。", "Nothing has changed. Please try again in a while."),
         HOME,
     ),
-    "not_found": ErrorWords(
-        Text("没有找到", "Not found"),
-        Text(
-            "地址可能打错了，或者它不属于您。",
-            "The address may be mistyped, or what it names is not yours.",
-        ),
-        HOME,
-    ),
     "not_eligible_yet": ErrorWords(
         Text("现在还不能开通", "Not yet"),
         Text(
@@ -108,6 +100,14 @@ ERROR_WORDS = {
             "The service that everybody gets goes on.",
         ),
         PROGRAMMES,
+    ),
+    "not_found": ErrorWords(
+        Text("没有找到", "Not found"),
+        Text(
+            "地址可能打错了，或者它不属于您。",
+            "The address may be mistyped, or what it names is not yours.",
+        ),
+        HOME,
     ),
     "participation_required": ErrorWords(
         Text("请先参加信用+", "Join Credit+ first"),
