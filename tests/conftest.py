@@ -16,6 +16,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from hypothesis import settings
 
 from backend.app import House, open_house
 from backend.kit.clock import FixedClock
@@ -33,6 +34,9 @@ KEK = bytes(range(32))
 DIGEST_KEY = bytes(range(32, 64))
 
 configure_logs(strict=True)
+# No example fails for being slow: the machine is shared, and a timing is no property.
+settings.register_profile("house", deadline=None)
+settings.load_profile("house")
 
 
 @pytest.fixture(scope="session")
