@@ -6,6 +6,7 @@ arithmetic of life; single lines through the reader of submissions. No IO but th
 
 from datetime import UTC, date, datetime
 from importlib.resources import files
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -22,6 +23,7 @@ from backend.record.rules.life import (
     published_until,
 )
 from backend.record.rules.submission import (
+    COLUMNS,
     Line,
     Row,
     RowReader,
@@ -418,3 +420,12 @@ def test_a_class_is_judged_by_its_own_limit_of_quantity():
     most = CATALOGUE.classes["transit_ride_paid"].quantity_max
     assert isinstance(read(f"{ADULT},t-1,1,2026-05-01,,{most}", "transit_ride_paid"), Row)
     assert isinstance(CATALOGUE.classes["transit_ride_paid"], RecordClass)
+
+
+def test_the_guide_for_departments_names_every_column_and_every_code():
+    guide = (Path(__file__).parents[2] / "docs" / "submissions.md").read_text()
+    rows = {line.split("`")[1]: line for line in guide.splitlines() if line.startswith("| `")}
+    assert rows.keys() == set(COLUMNS) | {code.value for code in FaultCode}
+    for code, message in MESSAGES.items():
+        assert message in rows[code], code
+    assert ",".join(HEADER) in guide
