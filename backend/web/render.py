@@ -23,7 +23,7 @@ _STATIC = _HERE / "static"
 TABS = (
     ("home", "/", "首页", "Home"),
     ("programmes", "/programmes", "项目", "Benefits"),
-    ("accesses", "/accesses", "查询记录", "Looks"),
+    ("accesses", "/accesses", "查询记录", "Access log"),
     ("consents", "/consents", "授权", "Consents"),
 )
 

@@ -169,8 +169,8 @@ def visit_of(connection: Connection) -> Visit:
 def sign_in_href(connection: Connection) -> str:
     """Return the address of the sign-in page that leads back to the page asked for."""
     path = connection.url.path
-    if path == "/consent":
-        return f"/sign-in?request_uri={request_uri_of(connection)}"
+    if request_uri := request_uri_of(connection):
+        return f"/sign-in?request_uri={request_uri}"
     pages = [name for name, href in PAGES.items() if path == href or path.startswith(f"{href}/")]
     return f"/sign-in?to={pages[0]}" if pages else "/sign-in"
 
