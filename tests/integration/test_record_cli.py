@@ -5,6 +5,11 @@ Method: the commands themselves on a database of the test's own, told by environ
 
 import asyncio
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +22,7 @@ from backend.__main__ import main
 from backend.citizen.ports import FileIdentityRegister
 from backend.cli.city.handin import read_people
 from backend.kit.crypto import Vault
-from tests.conftest import DIGEST_KEY, KEK, encoded_key
+from tests.conftest import DIGEST_KEY, KEK, ROOT, encoded_key
 from tests.support.citizen import national_id
 
 HEADER = "national_id,external_id,version,occurred_on,ended_on,quantity\n"
@@ -116,6 +121,35 @@ def test_other_content_under_the_same_batch_id_is_refused(run: Run, tmp_path: Pa
     result = run(*SEND, "--batch-id", "may")
     assert result.exit_code == 1
     assert "submission_conflict" in result.stderr
+
+
+def test_a_sender_killed_in_the_middle_is_finished_by_sending_again(
+    run: Run, count: Callable[[str], int], database_url: str, tmp_path: Path
+):
+    """kill -9 while chunks go in: what was committed stays, the rest follows, each line once."""
+    lines = [
+        f"{national_id(number % 900 + 1)},lib-{number},1,2026-05-01,,2\n"
+        for number in range(60_000)
+    ]
+    (tmp_path / "file.csv").write_text(HEADER + "".join(lines) + BAD)
+    environment = {
+        **os.environ,
+        "CREDIT_DATABASE_URL": database_url,
+        "CREDIT_KEK": encoded_key(KEK),
+        "CREDIT_DIGEST_KEY": encoded_key(DIGEST_KEY),
+    }
+    command = [sys.executable, "-m", "backend", *SEND[:2], str(tmp_path / "file.csv"), *SEND[3:]]
+    with subprocess.Popen(command, cwd=ROOT, env=environment) as sender:
+        while count("record") == 0 and sender.poll() is None:
+            time.sleep(0.01)
+        sender.kill()
+    assert sender.returncode == -signal.SIGKILL, "it was killed before it was done"
+    before = count("record")
+    assert 0 < before < 60_000
+    answer = answer_of(run(*SEND, "--json"))
+    assert (answer["accepted"], answer["rejected"]) == (60_000, 1)
+    assert count("record") == 60_000
+    assert answer_of(run(*SEND, "--json")) == answer
 
 
 SEED = ("seed", "--citizens", "60", "--seed", "1", "--joined", "3", "--json")
