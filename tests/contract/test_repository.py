@@ -5,6 +5,7 @@ Method: each file is read as its reader would read it (YAML, settings, click) an
 code; no container engine is needed.
 """
 
+import difflib
 import re
 import subprocess
 import tomllib
@@ -74,7 +75,11 @@ def test_nothing_else_stands_at_the_top() -> None:
 @pytest.mark.parametrize("name", [name for name in FACTS if not name.startswith("migrations/")])
 def test_the_committed_fact_is_what_the_code_says(name: str) -> None:
     # migrations/schema.sql is compared in test_schema.py, on the session's database.
-    assert (ROOT / name).read_text() == FACTS[name](), "run scripts/openapi and read the diff"
+    committed, made = (ROOT / name).read_text(), FACTS[name]()
+    if committed != made:
+        diff = list(difflib.unified_diff(committed.splitlines(), made.splitlines(), lineterm=""))
+        shown = "\n".join(diff[:60])
+        pytest.fail(f"{name}: run scripts/openapi and read the diff\n{shown}", pytrace=False)
 
 
 def test_every_command_is_on_the_table_and_explains_itself() -> None:

@@ -14,8 +14,6 @@ import pytest
 
 from tests.support.stack import FIRST_START_SECONDS, ROOT, Stack
 
-pytestmark = pytest.mark.xdist_group("stack")
-
 README = (ROOT / "README.md").read_text()
 _MASKS = (
     (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), "<id>"),

@@ -30,8 +30,6 @@ from tests.support.stack import (
     free_port,
 )
 
-pytestmark = pytest.mark.xdist_group("stack")
-
 
 def _processes_on(directory: Path) -> list[str]:
     """Command lines or environments of living processes that name the directory."""
