@@ -318,6 +318,18 @@ async def test_a_batch_that_lost_the_race_for_a_number_writes_nothing(city: City
     assert await city.count("access_entry") == 1
 
 
+async def test_the_desk_checks_again_when_it_lost_the_race(city: City) -> None:
+    person = await city.person(enrols=["library"])
+    question = await city.question(person)
+    async with city.house.database.write() as first:
+        await check(city, first, [question])
+        second = asyncio.create_task(city.house.desk.check(question))
+        await asyncio.sleep(0.1)
+        assert not second.done()
+    assert (await second).eligible
+    assert [row.look_number for row in await decisions(city, person)] == [1, 2]
+
+
 async def test_looks_of_one_batch_are_bounded_too(city: City) -> None:
     person = await city.person(enrols=["library"])
     question = await city.question(person)

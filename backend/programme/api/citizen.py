@@ -17,7 +17,13 @@ from backend.kit.http import problems
 from backend.kit.idempotency import once
 from backend.kit.postgres import Database, Tx
 from backend.programme import service
-from backend.programme.api.terms import BaselineView, BenefitView, baseline_view, benefit_view
+from backend.programme.api.terms import (
+    BaselineView,
+    BenefitView,
+    ProgrammeCode,
+    baseline_view,
+    benefit_view,
+)
 from backend.programme.rules.offer import Enrolment, Lack, Offer
 
 _NO_STORE = CacheControlHeader(no_store=True)
@@ -91,7 +97,7 @@ class OfferListView(msgspec.Struct, frozen=True):
 class EnrolmentCreate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Enrol in a programme."""
 
-    programme: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    programme: ProgrammeCode
 
 
 class EnrolmentCreated(msgspec.Struct, frozen=True):

@@ -1,7 +1,7 @@
 """The partner's one question over HTTP: is the benefit open to the citizen of this token?"""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Literal
 from uuid import UUID
 
 import msgspec
@@ -15,7 +15,7 @@ from backend.access.guard import requires
 from backend.access.rules import PartnerPrincipal, Scope
 from backend.kit.http import problems
 from backend.kit.problem import Refusal
-from backend.programme.api.terms import BenefitView, benefit_view
+from backend.programme.api.terms import BenefitView, ProgrammeCode, benefit_view
 from backend.programme.desk import EligibilityDesk
 from backend.programme.rules.eligibility import EligibilityCheck, covers
 
@@ -23,7 +23,7 @@ from backend.programme.rules.eligibility import EligibilityCheck, covers
 class EligibilityCheckCreate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Ask about the citizen the token stands for; the programme sets the threshold, not you."""
 
-    programme: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    programme: ProgrammeCode
 
 
 class EligibleView(msgspec.Struct, frozen=True):

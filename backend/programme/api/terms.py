@@ -1,8 +1,21 @@
 """Benefits and baselines as they leave the house: an object with `type` and its own amounts."""
 
+from typing import Annotated
+
 import msgspec
 
 from backend.programme.rules.benefit import Baseline, Benefit
+
+# As callers may send it: what can't be a code (JSON can spell U+0000) never reaches the database.
+ProgrammeCode = Annotated[
+    str,
+    msgspec.Meta(
+        pattern="^[a-z][a-z0-9]*([_-][a-z0-9]+)*$",
+        max_length=64,
+        description="code of a programme",
+        examples=["library"],
+    ),
+]
 
 
 class _TermView(msgspec.Struct, frozen=True, tag_field="type"):

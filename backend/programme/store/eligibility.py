@@ -21,7 +21,7 @@ from backend.programme.rules.eligibility import (
 async def gather_evidence(
     tx: Tx, checks: Sequence[EligibilityCheck], *, now: datetime, day: date
 ) -> list[Evidence]:
-    """Return one row for each check whose consent is in force, in the order of the checks.
+    """Return one row for each check whose consent is in force, in any order.
 
     The consents are held until the transaction ends: whoever withdraws one waits for the answer
     that is under way, and there is none afterwards. They are locked in one order, so that two
@@ -67,8 +67,7 @@ async def gather_evidence(
              AND enrolment.programme_code = held.programme_code AND enrolment.ended_at IS NULL
            LEFT JOIN programme_version AS promised
              ON promised.programme_code = enrolment.programme_code
-             AND promised.version = enrolment.programme_version
-           ORDER BY held.position""",
+             AND promised.version = enrolment.programme_version""",
         list(range(len(checks))),
         [check.subject_id for check in checks],
         [check.consent_id for check in checks],
