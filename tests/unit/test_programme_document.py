@@ -56,11 +56,12 @@ def test_a_published_document_is_read_back_as_it_was() -> None:
         assert restore_programme(stored, programme.digest) == programme
 
 
-def test_another_text_has_another_digest_and_a_comment_does_not() -> None:
+def test_another_text_has_another_digest_and_a_comment_or_another_order_does_not() -> None:
     text = library_text()
     digest = load(text).digest
     assert load(text.replace("seats = 200000", "seats = 200001")).digest != digest
     assert load("# note\n" + text).digest == digest
+    assert load("seats = 200000\n" + text.replace("seats = 200000\n", "")).digest == digest
 
 
 @pytest.mark.parametrize(
