@@ -82,6 +82,21 @@ def test_the_committed_fact_is_what_the_code_says(name: str) -> None:
         pytest.fail(f"{name}: run scripts/openapi and read the diff\n{shown}", pytrace=False)
 
 
+def test_every_route_says_who_may_call_it() -> None:
+    lines = FACTS["openapi/routes-by-guard.txt"]().splitlines()
+    assert len(lines) > 30
+    assert [line for line in lines if "NOBODY SAID" in line] == []
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "scripts").iterdir()), ids=lambda path: path.name)
+def test_a_script_can_be_read_by_bash_and_stops_at_the_first_fault(path: Path) -> None:
+    assert subprocess.run(["bash", "-n", str(path)], check=False).returncode == 0
+    lines = path.read_text().splitlines()
+    assert lines[0] == "#!/usr/bin/env bash"
+    assert lines[1].startswith("# "), "the second line says what it is for"
+    assert any(line.startswith("set -") and "u" in line for line in lines)
+
+
 def test_every_command_is_on_the_table_and_explains_itself() -> None:
     found = {}
     for path in (ROOT / "backend/cli").glob("[a-z]*.py"):

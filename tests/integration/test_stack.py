@@ -236,6 +236,29 @@ def _parent(entry: Path) -> int:
         return 0
 
 
+@pytest.mark.parametrize(("sign", "code"), [(signal.SIGTERM, 0), (signal.SIGKILL, -9)])
+@pytest.mark.parametrize("pause", [0.0, 0.6])  # before the seed, and in it
+def test_a_first_start_cut_short_is_finished_by_the_next(
+    tmp_path: Path, sign: signal.Signals, code: int, pause: float
+) -> None:
+    stack = Stack(tmp_path / "local")
+    try:
+        while not any(line.startswith("migrated") for line in stack.lines):
+            assert stack.process.poll() is None, stack.errors()
+            time.sleep(0.01)
+        time.sleep(pause)
+        stack.process.send_signal(sign)
+        assert stack.wait() == code
+        _wait_until_nothing_runs_on(tmp_path / "local")
+        again = Stack(tmp_path / "local")
+        again.wait_until_ready(FIRST_START_SECONDS)
+        assert "library-demo" in again.output
+        again.end()
+        assert again.process.returncode == 0
+    finally:
+        stack.end()
+
+
 def test_production_is_not_a_demo(tmp_path: Path) -> None:
     variables = {
         "CREDIT_ENV": "production",
