@@ -62,7 +62,7 @@ def _play(settings: Settings, story: Story) -> None:
             _enrol(story, app)
             library = _open_library(origin, directory / f"{CLIENT}.json")
             with contextlib.closing(library):
-                _consent(story, browser, library, reader, codes)
+                _consent(story, browser, library, reader=reader, codes=codes)
                 _verify(story, library)
                 _look_and_withdraw(story, app, library)
             _leave(story, app)
@@ -127,7 +127,7 @@ def _begin_anew(app: CitizenApp, reader: Person, codes: Codes) -> None:
 def _join(story: Story, app: CitizenApp, reader: Person, codes: Codes) -> None:
     story.chapter("林晓 signs in and joins")
     story.step("She asks for a one-time code; the answer is the same for every phone.")
-    _say(story, app, "POST", "/v1/sign-in-codes", {"phone": reader.phone}, expected=202)
+    _say(story, app, "POST", "/v1/sign-in-codes", body={"phone": reader.phone}, expected=202)
     story.step("She opens an account; name, national id and phone must belong together.")
     account = {
         "phone": reader.phone,
@@ -136,7 +136,13 @@ def _join(story: Story, app: CitizenApp, reader: Person, codes: Codes) -> None:
         "name": reader.name,
     }
     session = _say(
-        story, app, "POST", "/v1/accounts", account, expected=201, only=("token_type", "expires_in")
+        story,
+        app,
+        "POST",
+        "/v1/accounts",
+        body=account,
+        expected=201,
+        only=("token_type", "expires_in"),
     )
     app.keep(session["access_token"])
     kind = session["token_type"]
@@ -146,7 +152,7 @@ def _join(story: Story, app: CitizenApp, reader: Person, codes: Codes) -> None:
     story.step("She reads the notice and joins.")
     notice = app.call("GET", "/v1/me/participation").json()["notice"]["version"]
     body = {"notice_version": notice}
-    _say(story, app, "PUT", "/v1/me/participation", body, expected=200, only=("joined_at",))
+    _say(story, app, "PUT", "/v1/me/participation", body=body, expected=200, only=("joined_at",))
     story.step("She sees her score, and why it is what it is.")
     score = _say(story, app, "GET", "/v1/me/score", expected=200, only=("points", "tier"))
     for dimension in score["dimensions"]:
@@ -165,11 +171,11 @@ def _enrol(story: Story, app: CitizenApp) -> None:
         story.note(f"           granted:   {offer['benefit_zh']}")
     story.check(len(offers) == 6, "six offers, none of them takes anything away")
     story.step("She enrols in deposit-free library borrowing.")
-    _say(story, app, "POST", "/v1/me/enrolments", {"programme": PROGRAMME}, expected=201)
+    _say(story, app, "POST", "/v1/me/enrolments", body={"programme": PROGRAMME}, expected=201)
 
 
 def _consent(
-    story: Story, browser: Browser, library: RelyingParty, reader: Person, codes: Codes
+    story: Story, browser: Browser, library: RelyingParty, *, reader: Person, codes: Codes
 ) -> None:
     story.chapter("The library asks, she consents")
     story.step("The library pushes its request (PAR, private_key_jwt, PKCE, DPoP).")
@@ -238,8 +244,8 @@ def _say(
     app: CitizenApp,
     method: str,
     path: str,
-    body: dict[str, Any] | None = None,
     *,
+    body: dict[str, Any] | None = None,
     expected: int,
     only: tuple[str, ...] = (),
 ) -> dict[str, Any]:
