@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from backend.cli.environment import Fault, command_settings, run
-from backend.cli.partner import JSON_OPTION, in_transaction
+from backend.cli.partner import JSON_OPTION, in_transaction, say
 from backend.kit.clock import SystemClock
 from backend.kit.postgres import Tx
 from backend.programme import service
@@ -44,6 +44,22 @@ def programme_publish(*, file: Path, dry_run: bool, as_json: bool) -> None:
         click.echo(f"Programme {document.code} version {document.version} is in force.")
     else:
         click.echo(f"Programme {document.code} version {document.version} was published before.")
+
+
+@programme.command("end")
+@click.argument("code")
+@JSON_OPTION
+def programme_end(*, code: str, as_json: bool) -> None:
+    """End the programme CODE: nobody enrols any more, partners get no yes, the baseline goes on.
+
+    Publishing a higher version lets it run again.
+    """
+
+    async def end(tx: Tx) -> None:
+        await service.end(tx, programme_code=code, now=SystemClock().now())
+
+    run(in_transaction(command_settings(), end))
+    say(as_json, f"Programme {code} has ended.", programme=code, outcome="ended")
 
 
 @programme.command("list")

@@ -1,4 +1,4 @@
-"""Goal: an operator proves a programme's file, reads what its rule means, publishes it, sees it.
+"""Goal: an operator proves a programme's file, reads what its rule means, publishes and ends it.
 
 Method: the commands themselves on a database of the test's own, told by environment variables.
 """
@@ -75,6 +75,19 @@ def test_a_number_that_is_taken_is_refused_by_name(run: Run, tmp_path: Path) -> 
     assert result.exit_code == 1
     assert "programme_version_taken" in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_programme_ends_until_a_higher_version_is_published(run: Run, tmp_path: Path) -> None:
+    assert run("publish", "library.toml").exit_code == 0
+    for _ in range(2):
+        result = run("end", "library")
+        assert (result.exit_code, result.stdout) == (0, "Programme library has ended.\n")
+    assert "ended" in run("list").stdout
+    (tmp_path / "library.toml").write_text(LIBRARY.replace("version = 1", "version = 2"))
+    assert run("publish", "library.toml").exit_code == 0
+    assert "in force" in run("list").stdout
+    unknown = run("end", "casino")
+    assert (unknown.exit_code, "not_found" in unknown.stderr) == (1, True)
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"code = "])

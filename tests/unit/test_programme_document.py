@@ -7,12 +7,15 @@ import tomllib
 from collections.abc import Callable
 from datetime import date
 from importlib.resources import files
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 
 import msgspec
 import pytest
 
 from backend.programme.rules.benefit import (
+    Baseline,
+    Benefit,
     DeferredPayment,
     Deposit,
     DepositWaiver,
@@ -214,3 +217,14 @@ def test_the_data_files_are_what_the_loader_sees() -> None:
     programme: Programme = load(library_text())
     assert raw["seats"] == programme.document.seats
     assert raw["rule"] == programme.document.rule
+
+
+def test_the_guide_names_every_member_benefit_and_baseline() -> None:
+    guide = (Path(__file__).parents[2] / "docs/programmes.md").read_text("utf-8")
+    for field in msgspec.structs.fields(Document):
+        word = field.name[:-3] + "_*" if field.name.endswith(("_zh", "_en")) else field.name
+        assert f"`{word}`" in guide or f"[{word}]" in guide, word
+    for kind in (*get_args(Baseline), *get_args(Benefit)):
+        assert f"`{kind.__struct_config__.tag}`" in guide
+        for field in msgspec.structs.fields(kind):
+            assert f"`{field.name}`" in guide
