@@ -21,8 +21,8 @@ from backend.kit.valkey import Valkey, ValkeyDown
 
 class _Use(msgspec.Struct, frozen=True):
     marker: bytes
+    ttl_seconds: int
     now: datetime
-    expires_at: datetime
 
 
 class _Taken(msgspec.Struct, frozen=True):
@@ -35,7 +35,7 @@ class ReplayGuard:
     def __init__(self, valkey: Valkey, database: Database) -> None:
         self._valkey = valkey
         self._database = database
-        self._table = Batcher(self._mark_in_table, name="replay")
+        self._uses = Batcher(self._mark, name="replay")
 
     async def first_use(self, kind: str, key: str, *, ttl_seconds: int, now: datetime) -> bool:
         """Return whether this is the first use of (kind, key) within `ttl_seconds`.
@@ -43,30 +43,35 @@ class ReplayGuard:
         Raises Unavailable when PostgreSQL is away: nothing is let through on a guess.
         """
         marker = hashlib.sha256(f"{kind}|{key}".encode()).digest()
-        use = _Use(marker, now, now + timedelta(seconds=ttl_seconds))
-        in_table, in_valkey = await asyncio.gather(
-            self._table.ask(use), self._mark_in_valkey(marker, ttl_seconds)
-        )
-        return in_table and in_valkey
+        return await self._uses.ask(_Use(marker, ttl_seconds, now))
 
     async def close(self) -> None:
         """Finish what is in flight."""
-        await self._table.close()
+        await self._uses.close()
 
-    async def _mark_in_valkey(self, marker: bytes, ttl_seconds: int) -> bool:
+    async def _mark(self, uses: Sequence[_Use]) -> list[bool]:
+        """Mark a batch in both memories at once; of two equal uses in it the earlier is first."""
+        firsts = {use.marker: use for use in reversed(uses)}
+        distinct = list(firsts.values())
+        in_table, in_valkey = await asyncio.gather(
+            self._mark_in_table(distinct), self._mark_in_valkey(distinct)
+        )
+        taken = in_table & in_valkey
+        return [use.marker in taken and firsts[use.marker] is use for use in uses]
+
+    async def _mark_in_valkey(self, uses: Sequence[_Use]) -> set[bytes]:
         try:
-            return await self._valkey.set_once(f"replay:{marker.hex()}", ttl_seconds=ttl_seconds)
+            made = await self._valkey.set_each_once(
+                [f"replay:{use.marker.hex()}" for use in uses], [use.ttl_seconds for use in uses]
+            )
         except ValkeyDown:
-            REPLAY_FALLBACKS.inc()
-            return True  # the table alone decides
+            REPLAY_FALLBACKS.inc(len(uses))
+            return {use.marker for use in uses}  # the table alone decides
+        return {use.marker for use, is_first in zip(uses, made, strict=True) if is_first}
 
-    async def _mark_in_table(self, uses: Sequence[_Use]) -> list[bool]:
-        firsts: dict[bytes, int] = {}
-        for place, use in enumerate(uses):
-            firsts.setdefault(use.marker, place)
-        async with self._database.write() as tx:
-            taken = await _take(tx, [uses[place] for place in firsts.values()])
-        return [use.marker in taken and firsts[use.marker] == i for i, use in enumerate(uses)]
+    async def _mark_in_table(self, uses: Sequence[_Use]) -> set[bytes]:
+        async with self._database.single() as tx:
+            return await _take(tx, uses)
 
 
 async def _take(tx: Tx, uses: Sequence[_Use]) -> set[bytes]:
@@ -82,7 +87,7 @@ async def _take(tx: Tx, uses: Sequence[_Use]) -> set[bytes]:
            WHERE held.expires_at <= $3
            RETURNING marker""",
         [use.marker for use in ordered],
-        [use.expires_at for use in ordered],
+        [use.now + timedelta(seconds=use.ttl_seconds) for use in ordered],
         min(use.now for use in uses),
     )
     return {row.marker for row in rows}

@@ -1,9 +1,21 @@
 """Valkey: markers, counters and short caches. It holds no truth: flushing it loses nothing."""
 
+from collections.abc import Awaitable, Sequence
+from typing import Final, cast
+
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+
+# The client's work for a command is 40 µs, for a further key of this script 2.
+_SET_EACH_ONCE: Final = """
+local made = {}
+for i, key in ipairs(KEYS) do
+  made[i] = server.call('SET', key, '1', 'NX', 'EX', ARGV[i]) and 1 or 0
+end
+return made
+"""
 
 
 class ValkeyDown(Exception):
@@ -28,15 +40,19 @@ class Valkey:
         )
         return cls(client)
 
-    async def set_once(self, key: str, *, ttl_seconds: int) -> bool:
-        """Set `key` unless it exists; True when this call was the one that set it.
+    async def set_each_once(self, keys: Sequence[str], ttls_seconds: Sequence[int]) -> list[bool]:
+        """Set each key unless it exists; of each, True when this call was the one that set it.
 
-        Raises ValkeyDown.
+        One command, however many keys. Raises ValkeyDown.
         """
         try:
-            return bool(await self._client.set(key, b"1", nx=True, ex=ttl_seconds))
+            found = await cast(
+                "Awaitable[list[int]]",
+                self._client.eval(_SET_EACH_ONCE, len(keys), *keys, *map(str, ttls_seconds)),
+            )
         except (RedisError, OSError) as fault:
             raise ValkeyDown from fault
+        return [each == 1 for each in found]
 
     async def ping(self) -> None:
         """Ask for a sign of life; raises ValkeyDown."""
