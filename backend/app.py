@@ -27,6 +27,7 @@ import backend.score.api
 import backend.web.api
 from backend.access.authenticate import Authenticator, TokenRefused
 from backend.access.guard import provide_citizen, provide_partner, public
+from backend.access.openapi import SECURITY_SCHEME, Description
 from backend.citizen import service as citizen
 from backend.citizen.credential import CitizenSessions
 from backend.citizen.ports import (
@@ -273,7 +274,7 @@ def build_app(house: House) -> Litestar:
         "sender": house.sender,
         "vault": house.vault,
     }
-    return Litestar(
+    app = Litestar(
         route_handlers=[
             *backend.access.api.ROUTES,
             *backend.citizen.api.ROUTES,
@@ -296,10 +297,10 @@ def build_app(house: House) -> Litestar:
             HTTPException: _on_framework_error,
             Exception: on_fault,
         },
-        middleware=[RequestLog()],
         request_class=JsonRequest,
         request_max_body_size=BODY_BYTES_MAX,
         openapi_config=_openapi(),
+        plugins=[Description()],
         logging_config=None,
         state=State(
             {
@@ -311,6 +312,10 @@ def build_app(house: House) -> Litestar:
             }
         ),
     )
+    # Around everything and not as a middleware of the routes: what has no route (404, 405) is
+    # answered with a request id, logged and counted like the rest.
+    app.asgi_handler = RequestLog()(app.asgi_handler)
+    return app
 
 
 def _always(value: object) -> Provide:
@@ -357,7 +362,7 @@ def _openapi() -> OpenAPIConfig:
         use_handler_docstrings=True,
         components=Components(
             security_schemes={
-                "dpop": SecurityScheme(
+                SECURITY_SCHEME: SecurityScheme(
                     type="http",
                     scheme="DPoP",
                     description="A token bound to a key, with a DPoP proof (RFC 9449).",

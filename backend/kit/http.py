@@ -39,7 +39,13 @@ class JsonRequest(AnyRequest):
     """A request whose body is the sender's fault also where litestar takes it for the server's."""
 
     async def json(self) -> Any:
-        """Return the body as JSON; broken UTF-8 and bottomless nesting are refused with 400."""
+        """Return the body as JSON; broken UTF-8 and bottomless nesting are refused with 400.
+
+        A body that isn't announced as JSON is refused with 415: any page of another site can make
+        a browser send text/plain or a form, but not JSON without asking us first (CORS).
+        """
+        if self.content_type[0].lower() != "application/json":
+            raise HTTPException(status_code=HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
         try:
             return await super().json()
         except (UnicodeDecodeError, RecursionError):
@@ -71,10 +77,21 @@ class ProblemView(msgspec.Struct, omit_defaults=True):
     request_id: str
 
 
+# Where the first can be answered, the others can too.
+_IMPLIED_CODES = {
+    "body_invalid": ("body_too_large", "media_type_unsupported", "unavailable"),
+    "token_invalid": ("unavailable",),
+}
+
+
 def problems(*codes: str) -> dict[int, ResponseSpec]:
-    """Return the OpenAPI responses of the refusal codes an operation may answer with."""
+    """Return the OpenAPI responses of the refusal codes an operation may answer with.
+
+    What every body and every token can be answered with besides is added.
+    """
     by_status: dict[int, list[str]] = {}
-    for code in codes:
+    implied = (also for code in codes for also in _IMPLIED_CODES.get(code, ()))
+    for code in sorted({*codes, *implied}):
         by_status.setdefault(PROBLEMS[code].status, []).append(code)
     return {
         status: ResponseSpec(
