@@ -3,6 +3,7 @@
 import msgspec
 from litestar import Response, get
 from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath
 from litestar.status_codes import HTTP_200_OK, HTTP_503_SERVICE_UNAVAILABLE
 
@@ -44,6 +45,11 @@ async def get_live() -> LiveView:
     operation_id="health_ready",
     tags=["anyone"],
     guards=[public("a probe has no token, and the answer says nothing about anybody")],
+    responses={
+        HTTP_503_SERVICE_UNAVAILABLE: ResponseSpec(
+            data_container=HealthView, generate_examples=False, description="Not ready"
+        )
+    },
 )
 async def get_ready(health_checks: NamedDependency[list[Check]]) -> Response[HealthView]:
     """Say whether a request would succeed now, and what is missing (503) when it would not."""
@@ -57,7 +63,7 @@ async def get_ready(health_checks: NamedDependency[list[Check]]) -> Response[Hea
     operation_id="problem_get",
     tags=["anyone"],
     guards=[public("documentation")],
-    responses=problems("not_found"),
+    responses=problems("not_found", "parameter_invalid"),
 )
 async def get_problem(code: FromPath[str]) -> ProblemMeaningView:
     """Say what the `type` of a problem means (RFC 9457 section 3.1.1)."""

@@ -109,7 +109,7 @@ async def list_consents(
     operation_id="consent_withdraw",
     tags=["citizen"],
     guards=[requires(Scope.ME_CONSENTS)],
-    responses=problems("not_found", "scope_insufficient", "token_invalid"),
+    responses=problems("not_found", "parameter_invalid", "scope_insufficient", "token_invalid"),
 )
 async def withdraw_consent(
     consent_id: FromPath[UUID],

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 import msgspec
 from litestar import MediaType, Response, get, post
 from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import QueryParameter
 from litestar.status_codes import HTTP_303_SEE_OTHER, HTTP_400_BAD_REQUEST
 
@@ -98,7 +99,15 @@ async def push_authorization_request(
     guards=[public("a browser arrives here; the citizen signs in on the page it is sent to")],
     exception_handlers=FAULT_HANDLERS,
     status_code=HTTP_303_SEE_OTHER,
-    responses=oauth_faults(400),
+    responses={
+        **oauth_faults(),
+        HTTP_400_BAD_REQUEST: ResponseSpec(
+            data_container=str,
+            generate_examples=False,
+            media_type=MediaType.TEXT,
+            description="A page that says where to go: there is nobody to redirect to",
+        ),
+    },
 )
 async def authorize(
     request: AnyRequest,

@@ -6,6 +6,7 @@ from litestar import Response, get
 from litestar.di import NamedDependency
 
 from backend.access.guard import public
+from backend.kit.http import problems
 from backend.kit.postgres import Database
 from backend.oauth import service
 from backend.oauth.rules.metadata import (
@@ -46,6 +47,7 @@ async def get_resource_metadata(issuer: NamedDependency[str]) -> Response[dict[s
     operation_id="oauth_jwks",
     tags=["anyone"],
     guards=[public("public keys")],
+    responses=problems("unavailable"),
 )
 async def get_jwks(db: NamedDependency[Database]) -> Response[dict[str, Any]]:
     """List the server's public keys (RFC 7517 §5)."""

@@ -134,7 +134,7 @@ async def list_programmes(
     tags=["citizen"],
     guards=[requires(Scope.ME_ENROL)],
     cache_control=_NO_STORE,
-    responses=problems("not_found", "scope_insufficient", "token_invalid"),
+    responses=problems("not_found", "parameter_invalid", "scope_insufficient", "token_invalid"),
 )
 async def get_programme(
     code: FromPath[str],
@@ -197,7 +197,7 @@ async def create_enrolment(
     operation_id="enrolment_delete",
     tags=["citizen"],
     guards=[requires(Scope.ME_ENROL)],
-    responses=problems("not_found", "scope_insufficient", "token_invalid"),
+    responses=problems("not_found", "parameter_invalid", "scope_insufficient", "token_invalid"),
 )
 async def delete_enrolment(
     enrolment_id: FromPath[UUID],
