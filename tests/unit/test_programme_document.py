@@ -118,6 +118,8 @@ def test_another_text_has_another_digest_and_a_comment_or_another_order_does_not
             "facts: the rule does not read indicator.tax_level",
         ),
         ('facts = ["score", ', 'facts = ["income", "score", ', "income is not in the vocabulary"),
+        ("最高 100 元", "最高 1000 元", "benefit_zh: says 1000 yuan"),
+        ("deposit of 100 yuan", "deposit of 1,00.5 yuan", "baseline_en: says 1,00.5 yuan"),
     ],
 )
 def test_one_thing_wrong_is_one_fault_that_names_it(old: str, new: str, fault: str) -> None:
@@ -130,6 +132,8 @@ def test_all_faults_come_at_once() -> None:
         ("version = 1", "version = 0"),
         ("seats = 200000", "seats = 0"),
         ("deposit_fen = 10000", "deposit_fen = 0"),
+        ("deposit of 100 yuan", "deposit"),
+        ("交 100 元押金", "交押金"),
         ("at_least = 600", "at_least = 6000"),
     ):
         text = text.replace(old, new)

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Meta
 
 from backend.consent.rules import Purpose
+from backend.kit.money import format_yuan, parse_yuan
 from backend.programme.rules.benefit import Baseline, Benefit, benefit_fault
 from backend.programme.rules.fact import Vocabulary
 from backend.programme.rules.rule import Rule, facts_of, parse_rule, rule_faults
@@ -34,6 +35,8 @@ _PUNISHING_ZH = ("失信", "黑名单", "拒绝", "禁止", "限制", "惩戒", 
 _PUNISHING_EN = re.compile(
     r"\b(?:blacklist\w*|den(?:y|ied)|refuse\w*|ban(?:s|ned)?|surcharge\w*)\b"
 )
+
+_YUAN_IN_TEXT = re.compile(r"([0-9][0-9,.]*)\s*(?:元|yuan)")
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -102,6 +105,8 @@ def load_programme(
     faults += rule_faults(rule, vocabulary)
     faults += _reading_faults(members, rule, vocabulary=vocabulary, catalogue=catalogue)
     faults += _text_faults(members)
+    for name in ("baseline", "benefit"):
+        faults += _amount_faults(members, name)
     if "baseline" in members and "benefit" in members:
         worse = benefit_fault(members["baseline"], members["benefit"])
         faults += [] if worse is None else [f"benefit: {worse}"]
@@ -180,4 +185,22 @@ def _text_faults(members: dict[str, Any]) -> list[str]:
         words += _PUNISHING_EN.findall(value.lower())
         if words:
             faults.append(f"{name}: a programme only grants ({', '.join(words)})")
+    return faults
+
+
+def _amount_faults(members: dict[str, Any], name: str) -> list[str]:
+    """Check that the texts about a term name no amount of money that the term hasn't got."""
+    if name not in members:
+        return []
+    term = msgspec.structs.asdict(members[name])
+    amounts = {format_yuan(value) for field, value in term.items() if field.endswith("_fen")}
+    faults = []
+    for text in (f"{name}_zh", f"{name}_en"):
+        for said in _YUAN_IN_TEXT.findall(members.get(text, "")):
+            try:
+                amount = format_yuan(parse_yuan(said.replace(",", "")))
+            except ValueError:
+                amount = said
+            if amount not in amounts:
+                faults.append(f"{text}: says {said} yuan, which the {name} has not got")
     return faults
