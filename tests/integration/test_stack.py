@@ -200,6 +200,38 @@ def test_kill_9_of_the_supervisor_ends_its_children_and_the_next_start_works(
         stack.end()
 
 
+def _child(stack: Stack, pattern: str) -> int:
+    """The pid of the supervisor's child whose command line has the pattern."""
+    [pid] = [
+        int(entry.name)
+        for entry in Path("/proc").iterdir()
+        if entry.name.isdigit() and _parent(entry) == stack.process.pid
+        if pattern in (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+    ]
+    return pid
+
+
+def test_a_start_waits_for_the_slow_end_of_a_killed_stack(directory: Path) -> None:
+    stack = Stack(directory)
+    try:
+        stack.wait_until_ready(30)
+        api = _child(stack, " serve")
+        # Ctrl-C in a terminal goes to the whole group; API and worker are not in it.
+        assert os.getpgid(api) != os.getpgid(stack.process.pid)
+        os.kill(api, signal.SIGSTOP)  # it will not see that its supervisor has gone
+        stack.process.kill()
+        stack.process.wait()
+        again = Stack(directory, CREDIT_PORT=str(stack.port))
+        time.sleep(1.5)
+        assert again.process.poll() is None, again.errors()
+        assert again.lines == []
+        os.kill(api, signal.SIGCONT)
+        again.wait_until_ready(30)
+        again.end()
+    finally:
+        stack.end()
+
+
 @pytest.mark.parametrize(
     ("pattern", "name"), [(" serve", "API"), (" worker", "worker"), ("/postgres ", "PostgreSQL")]
 )
@@ -209,13 +241,7 @@ def test_kill_9_of_a_child_ends_everything_and_the_next_start_works(
     stack = Stack(directory)
     try:
         stack.wait_until_ready(30)
-        [pid] = [
-            int(entry.name)
-            for entry in Path("/proc").iterdir()
-            if entry.name.isdigit() and _parent(entry) == stack.process.pid
-            if pattern in (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-        ]
-        os.kill(pid, signal.SIGKILL)
+        os.kill(_child(stack, pattern), signal.SIGKILL)
         assert stack.wait() == 1
         assert re.fullmatch(
             f"creditplus: {name} was killed by signal 9, so everything is stopped: .*\n",
