@@ -16,7 +16,7 @@ class CitizenSessions:
 
     async def find(self, token_hash: bytes, now: datetime) -> Credential | None:
         """Return the live credential of an app's session."""
-        async with self._database.read() as tx:
+        async with self._database.single() as tx:
             session = await service.find_session(tx, token_hash=token_hash, now=now)
         # A browser's session has no key; its cookie is no token for the API.
         if session is None or session.jkt is None:

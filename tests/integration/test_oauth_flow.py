@@ -83,10 +83,8 @@ async def test_nothing_secret_is_stored_in_the_clear(world: OauthWorld) -> None:
             for secret in secrets:
                 assert secret not in dump
                 assert secret[-43:] not in dump
-        found = await service.find_access_token(
-            tx, token_hash=token_hash(tokens["access_token"]), now=NOW
-        )
-    assert found is not None
+        digest = token_hash(tokens["access_token"])
+        found = (await service.find_access_tokens(tx, token_hashes=[digest]))[digest]
     assert (found.subject_id, found.consent_id) == (SUBJECT_ID, CONSENT_ID)
     assert found.dpop_jkt == world.library.jkt
 

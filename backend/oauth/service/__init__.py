@@ -20,7 +20,7 @@ from backend.oauth.service.key import (
 from backend.oauth.service.sweep import sweep
 from backend.oauth.service.token import (
     Tokens,
-    find_access_token,
+    find_access_tokens,
     introspect,
     redeem,
     refresh,
@@ -36,7 +36,7 @@ __all__ = [
     "begin",
     "deny",
     "ensure_signing_key",
-    "find_access_token",
+    "find_access_tokens",
     "get_request",
     "has_active_signing_key",
     "introspect",

@@ -1,5 +1,6 @@
 """Tokens: made from codes and refresh tokens, looked up, revoked (RFC 6749, 7009, 7662)."""
 
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
@@ -116,13 +117,15 @@ async def introspect(
     )
 
 
-async def find_access_token(tx: ReadTx, *, token_hash: bytes, now: datetime) -> AccessToken | None:
-    """Return the access token with this SHA-256, unless it has expired.
+async def find_access_tokens(
+    tx: ReadTx, *, token_hashes: Collection[bytes]
+) -> dict[bytes, AccessToken]:
+    """Return the access tokens that exist, by their SHA-256.
 
-    Whether it is good for anything is decided by rules.token.principal_of.
+    Whether one is good for anything is decided by rules.token.principal_of.
     """
-    token = await store.find_access_token(tx, token_hash=token_hash)
-    return token if token is not None and now < token.expires_at else None
+    found = await store.list_access_tokens(tx, token_hashes=token_hashes)
+    return {token.token_hash: token for token in found}
 
 
 async def revoke_consent(tx: Tx, *, subject_id: UUID, consent_id: UUID, now: datetime) -> int:

@@ -34,6 +34,7 @@ from backend.oauth.store.token import (
     find_refresh_token,
     insert_access_token,
     insert_refresh_token,
+    list_access_tokens,
     revoke_access_token,
 )
 
@@ -58,6 +59,7 @@ __all__ = [
     "insert_refresh_token",
     "insert_request",
     "insert_signing_key",
+    "list_access_tokens",
     "list_signing_keys",
     "lock_code",
     "lock_grant",

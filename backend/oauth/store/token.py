@@ -1,5 +1,6 @@
 """Access and refresh tokens in SQL, by their hashes."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 import msgspec
@@ -41,12 +42,12 @@ async def insert_access_token(tx: Tx, grant: Grant, token: NewAccessToken) -> No
     )
 
 
-async def find_access_token(tx: ReadTx, *, token_hash: bytes) -> AccessToken | None:
-    """Return an access token with its grant, and whether its client and partner are suspended.
+async def list_access_tokens(tx: ReadTx, *, token_hashes: Collection[bytes]) -> list[AccessToken]:
+    """Return access tokens with their grants, and whether client and partner are suspended.
 
-    One statement: it runs for every API call whose token isn't in a cache.
+    One statement for all API calls of a moment whose tokens aren't in a cache.
     """
-    return await tx.fetch_optional(
+    return await tx.fetch_all(
         AccessToken,
         """
         SELECT
@@ -72,10 +73,16 @@ async def find_access_token(tx: ReadTx, *, token_hash: bytes) -> AccessToken | N
         INNER JOIN oauth_grant AS g ON g.grant_id = token.grant_id
         INNER JOIN client ON client.client_id = token.client_id
         INNER JOIN partner ON partner.partner_id = client.partner_id
-        WHERE token.token_hash = $1
+        WHERE token.token_hash = ANY($1)
         """,
-        token_hash,
+        list(token_hashes),
     )
+
+
+async def find_access_token(tx: ReadTx, *, token_hash: bytes) -> AccessToken | None:
+    """Return an access token, whatever its state."""
+    found = await list_access_tokens(tx, token_hashes=[token_hash])
+    return found[0] if found else None
 
 
 async def revoke_access_token(tx: Tx, *, token_hash: bytes, now: datetime) -> None:
