@@ -122,12 +122,20 @@ async def test_statement_is_what_the_database_and_the_struct_say(
         await connection.execute(f"EXPLAIN (GENERIC_PLAN) {statement.sql}")
 
 
-@pytest.mark.parametrize("copy", COPIES, ids=str)
-async def test_copied_columns_exist(copy: Copy, connection: asyncpg.Connection) -> None:
+async def _check_copy(connection: asyncpg.Connection, copy: Copy) -> None:
     names = ", ".join(f'"{name}"' for name in copy.columns)
     await connection.prepare(f'SELECT {names} FROM "{copy.table}"')
     granted = await connection.fetchval("SELECT has_table_privilege($1, 'INSERT')", copy.table)
-    assert granted, f"the application may not write {copy.table}"
+    assert granted, f"{copy.place}: the application may not write {copy.table}"
+
+
+async def test_what_is_copied_goes_into_columns_that_exist(connection: asyncpg.Connection) -> None:
+    for copy in COPIES:
+        await _check_copy(connection, copy)
+    with pytest.raises(asyncpg.UndefinedColumnError):
+        await _check_copy(connection, Copy("here", "schema_migration", ("colour",)))
+    with pytest.raises(AssertionError, match="may not write"):
+        await _check_copy(connection, Copy("here", "schema_migration", ("version",)))
 
 
 def test_sql_stands_in_stores_and_the_kit_only() -> None:
