@@ -15,6 +15,7 @@ from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
+from litestar.routes import HTTPRoute
 
 import backend.access.api
 import backend.citizen.api
@@ -312,6 +313,7 @@ def build_app(house: House) -> Litestar:
             }
         ),
     )
+    _give_in_turn(app)
     # Around everything and not as a middleware of the routes: what has no route (404, 405) is
     # answered with a request id, logged and counted like the rest.
     app.asgi_handler = RequestLog()(app.asgi_handler)
@@ -323,6 +325,20 @@ def _always(value: object) -> Provide:
         return value
 
     return Provide(provide)
+
+
+def _give_in_turn(app: Litestar) -> None:
+    """Let the framework give a handler its dependencies one after another.
+
+    It would make a task group of them and a task of each: 40 µs a request, for values that are
+    there already.
+    """
+    for route in app.routes:
+        if isinstance(route, HTTPRoute):
+            for _, model in route.route_handler_map.values():
+                model.dependency_batches = [
+                    {each} for batch in model.dependency_batches for each in batch
+                ]
 
 
 def _on_token_refused(request: AnyRequest, refused: TokenRefused) -> Response[bytes]:

@@ -8,6 +8,7 @@ import logging
 import sys
 from typing import Any
 
+import msgspec
 import structlog
 
 ALLOWED_KEYS = frozenset(
@@ -94,12 +95,16 @@ def configure_logs(*, strict: bool) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
             _plain_error,
             _only_allowed,
-            structlog.processors.JSONRenderer(ensure_ascii=False, sort_keys=True),
+            structlog.processors.JSONRenderer(serializer=_encode),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=False,
     )
+
+
+def _encode(event: structlog.typing.EventDict, **_: Any) -> str:
+    return msgspec.json.encode(event, enc_hook=repr, order="sorted").decode()
 
 
 class _LibraryHandler(logging.Handler):

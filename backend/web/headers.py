@@ -9,7 +9,7 @@ _PRIVATE_SCHEME = re.compile(r"[a-z][a-z0-9-]*(\.[a-z0-9-]+)+")
 
 
 def page_headers(*, is_secure: bool, form_target: str | None) -> dict[str, str]:
-    """Return the headers of every page: nothing is framed, kept, sniffed, or loaded from abroad."""
+    """Return the headers of every page: nothing is framed, kept, or loaded from abroad."""
     targets = " ".join(["'self'", *_form_sources(form_target)])
     headers = {
         "Content-Security-Policy": (
@@ -17,7 +17,6 @@ def page_headers(*, is_secure: bool, form_target: str | None) -> dict[str, str]:
             f"frame-ancestors 'none'; form-action {targets}"
         ),
         "X-Frame-Options": "DENY",
-        "X-Content-Type-Options": "nosniff",
         # Our own addresses may hold the reference of a pushed request: no other site learns it.
         "Referrer-Policy": "same-origin",
         "Cross-Origin-Opener-Policy": "same-origin",

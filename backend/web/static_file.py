@@ -25,7 +25,6 @@ async def show_static(name: FromPath[str]) -> Response[bytes]:
         headers={
             # The hash in the address changes with the content, so the content never changes.
             "Cache-Control": "public, max-age=31536000, immutable",
-            "X-Content-Type-Options": "nosniff",
             "Cross-Origin-Resource-Policy": "same-origin",
         },
     )

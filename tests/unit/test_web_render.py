@@ -62,7 +62,6 @@ def test_every_page_forbids_frames_scripts_and_keeping() -> None:
     assert "unsafe" not in policy
     assert "script-src" not in policy
     assert headers["X-Frame-Options"] == "DENY"
-    assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Referrer-Policy"] == "same-origin"
     assert headers["Cache-Control"] == "no-store"
     assert headers["Strict-Transport-Security"]

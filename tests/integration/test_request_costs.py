@@ -1,0 +1,119 @@
+"""Goal: what a request asks of PostgreSQL is bounded and doesn't grow with what it returns, and
+the framework makes no tasks for values that are there already.
+
+Method: the whole application; the driver tells of each statement it sends, BEGIN and COMMIT
+included. Reads are found on the application itself, so a new one is measured too. No clock is
+read: time is the business of scripts/bench.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from litestar.routes import HTTPRoute
+
+from backend.app import build_app
+from backend.kit.clock import FixedClock
+from backend.kit.postgres import Database
+from tests.support.programme_world import City, Person, open_city
+
+POOL_SIZE = 10
+# Who calls: the session or token, and the proof's marker, each a statement by itself.
+KNOWN_CALLER = ["SELECT", "INSERT"]
+READ_STATEMENTS_MAX = 3
+
+
+@pytest.fixture
+async def city(
+    tmp_path: Path, database_url: str, valkey_url: str, clock: FixedClock
+) -> AsyncIterator[City]:
+    async with open_city(
+        tmp_path, database_url=database_url, valkey_url=valkey_url, clock=clock
+    ) as city:
+        yield city
+
+
+@asynccontextmanager
+async def listening(database: Database) -> AsyncIterator[list[str]]:
+    """Give the first words of the statements that are sent from now on."""
+    words: list[str] = []
+
+    def hear(record: Any) -> None:
+        words.append(record.query.split(maxsplit=1)[0].rstrip(";"))
+
+    async with AsyncExitStack() as stack:
+        pool = database._pool
+        lent = [await stack.enter_async_context(pool.acquire()) for _ in range(POOL_SIZE)]
+        connections = [proxy._con for proxy in lent]
+    for connection in connections:
+        connection.add_query_logger(hear)
+    yield words
+    await asyncio.sleep(0)  # the driver tells a moment later
+    for connection in connections:
+        connection.remove_query_logger(hear)
+
+
+async def sent_by(city: City, person: Person, path: str) -> list[str]:
+    async with listening(city.house.database) as words:
+        answer = await city.call(person, "GET", path)
+    assert answer.status_code == 200, (path, answer.text)
+    return words
+
+
+def citizen_reads(city: City) -> Iterator[str]:
+    for route in build_app(city.house).routes:
+        is_read = isinstance(route, HTTPRoute) and "GET" in route.methods
+        if is_read and route.path.startswith("/v1/me"):
+            yield route.path.replace("{code:str}", "library")
+
+
+async def test_a_lone_check_is_six_statements_and_a_crowd_shares_them(city: City) -> None:
+    # The programme's document is read once a process, a token once a second.
+    await city.check(await city.token(await city.person(enrols=["library"])))
+    token = await city.token(await city.person(enrols=["library"]))
+    async with listening(city.house.database) as words:
+        assert (await city.check(token)).status_code == 200
+    assert words == [*KNOWN_CALLER, "BEGIN", "WITH", "WITH", "COMMIT"]
+    async with listening(city.house.database) as words:
+        answers = await asyncio.gather(*[city.check(token) for _ in range(40)])
+    assert {answer.status_code for answer in answers} == {200}
+    assert len(words) <= 40, "less than one statement a check"
+
+
+async def test_no_read_of_a_citizen_sends_more_statements_for_more_data(city: City) -> None:
+    person = await city.person(enrols=["library"])
+    await city.check(await city.token(person))
+    paths = sorted(citizen_reads(city))
+    assert len(paths) >= 7
+    await sent_by(city, person, "/v1/me/programmes")  # documents are read once a process
+    little = {path: await sent_by(city, person, path) for path in paths}
+    for path, words in little.items():
+        assert words[:2] == KNOWN_CALLER, path
+        assert len(words) <= len(KNOWN_CALLER) + 2 + READ_STATEMENTS_MAX, (path, words)
+    for code in ("rental", "transit", "tourism", "approval"):
+        body = {"programme": code}
+        made = await city.call(person, "POST", "/v1/me/enrolments", body)
+        assert made.status_code == 201, made.text
+    for _ in range(3):
+        token = await city.token(person)
+        for _ in range(4):
+            await city.check(token)
+    assert {path: await sent_by(city, person, path) for path in paths} == little
+
+
+async def test_no_handlers_dependencies_are_given_by_tasks(city: City) -> None:
+    routes = [route for route in build_app(city.house).routes if isinstance(route, HTTPRoute)]
+    models = [model for route in routes for _, model in route.route_handler_map.values()]
+    batches = [batch for model in models for batch in model.dependency_batches]
+    assert len(batches) > len(routes), "handlers have dependencies"
+    assert {len(batch) for batch in batches} == {1}, "of several at once it makes a task each"
+
+
+async def test_every_answer_says_once_what_no_handler_has_to(city: City) -> None:
+    for path in ("/", "/sign-in", "/health/live", "/v1/me", "/nowhere"):
+        answer = await city.http.get(path)
+        for name in ("x-request-id", "x-content-type-options"):
+            assert len(answer.headers.get_list(name)) == 1, (path, name)
