@@ -10,7 +10,7 @@ from backend.consent import rules, store
 from backend.consent.rules import Consent, ConsentPage, ConsentRefusal, EndReason, Purpose
 from backend.event import service as event
 from backend.kit.ids import new_id
-from backend.kit.page import decode_cursor, encode_cursor
+from backend.kit.page import decode_id_cursor, encode_cursor
 from backend.kit.postgres import ReadTx, Tx
 from backend.kit.problem import Refusal, Unavailable
 from backend.oauth import service as oauth
@@ -159,19 +159,11 @@ async def list_consents(
     tx: ReadTx, *, subject_id: UUID, cursor: str | None, page_size: int
 ) -> ConsentPage:
     """Return one page of a citizen's consents, newest first; raises Refusal cursor_invalid."""
-    before = None if cursor is None else _consent_id_of(cursor)
+    before = None if cursor is None else decode_id_cursor(cursor)
     found = await store.list_consents(tx, subject_id, before=before, limit=page_size + 1)
     items = found[:page_size]
     more = len(found) > page_size
     return ConsentPage(items, encode_cursor(str(items[-1].consent_id)) if more else None)
-
-
-def _consent_id_of(cursor: str) -> UUID:
-    (text,) = decode_cursor(cursor, parts=1)
-    try:
-        return UUID(text)
-    except ValueError:
-        raise Refusal("cursor_invalid") from None
 
 
 async def _end(tx: Tx, consent: Consent, *, reason: EndReason, now: datetime) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from uuid import UUID
 
 import msgspec
 
@@ -33,3 +34,15 @@ def decode_cursor(cursor: str, *, parts: int) -> tuple[str, ...]:
     if len(key) != parts:
         raise Refusal("cursor_invalid")
     return key
+
+
+def decode_id_cursor(cursor: str) -> UUID:
+    """Return the id that `encode_cursor` put into a cursor by itself.
+
+    Raises Refusal("cursor_invalid") unless it is a cursor of one UUID.
+    """
+    (text,) = decode_cursor(cursor, parts=1)
+    try:
+        return UUID(text)
+    except ValueError:
+        raise Refusal("cursor_invalid") from None

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from backend.kit.page import decode_cursor, encode_cursor
+from backend.kit.page import decode_id_cursor, encode_cursor
 from backend.kit.postgres import ReadTx, Tx
-from backend.kit.problem import Refusal
 from backend.ledger import store
 from backend.ledger.rules import AccessEntry, AccessPage
 
@@ -20,16 +19,8 @@ async def list_accesses(
     tx: ReadTx, *, subject_id: UUID, cursor: str | None, page_size: int
 ) -> AccessPage:
     """Return one page of a citizen's looks, newest first; raises Refusal cursor_invalid."""
-    before = None if cursor is None else _entry_id_of(cursor)
+    before = None if cursor is None else decode_id_cursor(cursor)
     found = await store.list_entries(tx, subject_id, before=before, limit=page_size + 1)
     items = found[:page_size]
     more = len(found) > page_size
     return AccessPage(items, encode_cursor(str(items[-1].entry_id)) if more else None)
-
-
-def _entry_id_of(cursor: str) -> UUID:
-    (text,) = decode_cursor(cursor, parts=1)
-    try:
-        return UUID(text)
-    except ValueError:
-        raise Refusal("cursor_invalid") from None
