@@ -249,17 +249,7 @@ def health_checks(house: House) -> list[Check]:
 
 def build_app(house: House) -> Litestar:
     """Build the HTTP application on an open house."""
-    settings = house.settings
-    origin = settings.public_origin
-    authenticator = Authenticator(
-        origin=origin,
-        clock=house.clock,
-        replay=house.replay,
-        stores={
-            citizen.SESSION_PREFIX: CitizenSessions(house.database),
-            ACCESS_TOKEN_PREFIX: PartnerTokens(house.database, audience=origin),
-        },
-    )
+    origin = house.settings.public_origin
     hooks: ParticipationHooks = Participation(house.vault)
     given: dict[str, object] = {
         "clock": house.clock,
@@ -305,7 +295,7 @@ def build_app(house: House) -> Litestar:
         logging_config=None,
         state=State(
             {
-                "authenticator": authenticator,
+                "authenticator": _authenticator(house),
                 "origin": origin,
                 "page_door": PageDoor(
                     db=house.database, clock=house.clock, vault=house.vault, origin=origin
@@ -318,6 +308,19 @@ def build_app(house: House) -> Litestar:
     # answered with a request id, logged and counted like the rest.
     app.asgi_handler = RequestLog()(app.asgi_handler)
     return app
+
+
+def _authenticator(house: House) -> Authenticator:
+    origin = house.settings.public_origin
+    return Authenticator(
+        origin=origin,
+        clock=house.clock,
+        replay=house.replay,
+        stores={
+            citizen.SESSION_PREFIX: CitizenSessions(house.database),
+            ACCESS_TOKEN_PREFIX: PartnerTokens(house.database, audience=origin),
+        },
+    )
 
 
 def _always(value: object) -> Provide:
