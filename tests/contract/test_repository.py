@@ -117,6 +117,27 @@ def test_every_command_is_on_the_table_and_explains_itself() -> None:
         assert re.search(rf"^  {name} +\S", result.output, re.M), f"{name} has no help"
 
 
+def _documents() -> list[Path]:
+    return [ROOT / name for name in _tracked() if name.endswith((".md", ".yaml"))]
+
+
+def test_documents_name_scripts_and_commands_that_exist() -> None:
+    wrong = []
+    for path in _documents():
+        text = path.read_text()
+        for name in re.findall(r"(?<![\w/])(?:\./)?scripts/([a-z]+)\b", text):
+            if not (ROOT / "scripts" / name).exists():
+                wrong.append(f"{path.name}: scripts/{name}")
+        for words in re.findall(r"`(?:\.venv/bin/)?creditplus ([a-z][a-z -]*)", text):
+            first, *rest = words.split()
+            command: click.Command | None = main.get_command(click.Context(main), first)
+            if isinstance(command, click.Group) and rest:
+                command = command.commands.get(rest[0])
+            if command is None:
+                wrong.append(f"{path.name}: creditplus {words}")
+    assert wrong == []
+
+
 def test_a_command_nobody_knows_is_refused() -> None:
     result = CliRunner().invoke(main, ["no-such-command"])
     assert result.exit_code == 2
