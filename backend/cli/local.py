@@ -23,7 +23,7 @@ import click
 
 from backend.cli.environment import Fault, refuse_busy_port, run, write_local_variables
 from backend.cli.local_city import ensure_city, ensure_keys, ready_lines
-from backend.kit.child import ChildError, bound_to_us, claim
+from backend.kit.child import ChildError, bound_to_us, claim, open_log
 from backend.kit.embedded import start_postgres, start_valkey
 from backend.kit.migrate import migrate
 from backend.settings import Settings, SettingsFault, load_settings
@@ -100,7 +100,7 @@ def _supervise(settings: Settings, stack: contextlib.ExitStack, *, citizens: int
         click.echo(f"migrated the schema: {applied[0]} to {applied[-1]}")
     ensure_city(settings, environment, citizens=citizens)
     for name, command in (("API", "serve"), ("worker", "worker")):
-        log = stack.enter_context((directory / f"{command}.log").open("ab"))
+        log = stack.enter_context(open_log(directory / f"{command}.log"))
         process = _start(command, environment, log, family)
         stack.callback(_stop, process)
         children[name] = process
