@@ -1,6 +1,6 @@
 """Tokens over HTTP: issue, revoke, introspect."""
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from litestar import Response, post
@@ -39,8 +39,11 @@ log = get_log(__name__)
 _CLIENT_AUTHENTICATES = "the client authenticates in the form, by private_key_jwt"
 
 
-class TokenView(msgspec.Struct):
-    """A token response (RFC 6749 §5.1, RFC 9449 §5, RFC 9396 §7)."""
+class TokenView(msgspec.Struct, forbid_unknown_fields=True):
+    """A token response (RFC 6749 §5.1, RFC 9449 §5, RFC 9396 §7).
+
+    Described as closed, so that a response is of this kind or a FirstTokenView, not both.
+    """
 
     access_token: str
     token_type: str
@@ -64,7 +67,7 @@ class ConfirmationView(msgspec.Struct):
 class ActiveTokenView(msgspec.Struct):
     """What introspection says about an active token (RFC 7662 §2.2)."""
 
-    active: bool
+    active: Literal[True]
     client_id: str
     sub: str
     iss: str
@@ -80,7 +83,7 @@ class ActiveTokenView(msgspec.Struct):
 class InactiveTokenView(msgspec.Struct):
     """All that introspection says about any other token."""
 
-    active: bool
+    active: Literal[False]
 
 
 class RevokedView(msgspec.Struct):
