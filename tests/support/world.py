@@ -19,7 +19,7 @@ import msgspec
 
 from backend.app import House, build_app, event_handlers
 from backend.citizen import service as citizen
-from backend.citizen.ports import SendFailed
+from backend.citizen.ports import IdentityRegister, SendFailed
 from backend.event import service as event
 from backend.event.jobs import Relay
 from backend.kit.ids import new_token, token_hash
@@ -108,9 +108,10 @@ class Tokens(msgspec.Struct, frozen=True):
 class World:
     """The application, its house, and an HTTP client in front of it."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: House, *, identity_register: IdentityRegister | None = None) -> None:
         self.inbox = Inbox()
-        self.house = replace(house, sender=self.inbox, identity_register=Everybody())
+        register = identity_register or Everybody()
+        self.house = replace(house, sender=self.inbox, identity_register=register)
         self.clock, self.database, self.vault = house.clock, house.database, house.vault
         self.origin = house.settings.public_origin
         self.app = build_app(self.house)
@@ -218,9 +219,13 @@ class World:
             await relay.handle(each.event_id, attempt=1)
         return len(followed)
 
+    def new_browser(self) -> Browser:
+        """Return a browser that has never been here."""
+        return Browser(self.new_http())
+
     async def browser_of(self, serial: int = 1) -> Browser:
         """Return a browser in which a citizen with an account is signed in."""
-        browser = Browser(self.new_http())
+        browser = self.new_browser()
         page = await self.sign_in(browser, await browser.open("/sign-in"), serial=serial)
         assert page.status == 200, page.html
         return browser
