@@ -8,6 +8,7 @@ transactions open, crowds by many tasks; statements are counted by a Tx that cou
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from importlib.resources import files
 from pathlib import Path
@@ -97,17 +98,24 @@ async def trace_of(city: City, person: Person, row: DecisionRow) -> DecisionTrac
     return msgspec.json.decode(plain, type=DecisionTrace)
 
 
-async def cut_waiting(city: City) -> int:
-    """Cut every connection that waits for a lock, as a failing network would; return how many."""
+@asynccontextmanager
+async def owner_of(city: City) -> AsyncIterator[asyncpg.Connection]:
+    """Connect as the owner of the database, who may do what the application may not."""
     assert city.house.settings.database_url is not None
     owner = await asyncpg.connect(city.house.settings.database_url)
     try:
+        yield owner
+    finally:
+        await owner.close()
+
+
+async def cut_waiting(city: City) -> int:
+    """Cut every connection that waits for a lock, as a failing network would; return how many."""
+    async with owner_of(city) as owner:
         count = await owner.fetchval(
             """SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
                WHERE datname = current_database() AND wait_event_type = 'Lock'"""
         )
-    finally:
-        await owner.close()
     assert isinstance(count, int)
     return count
 
@@ -305,17 +313,68 @@ async def test_looks_of_two_processes_are_numbered_without_a_gap_and_bounded(cit
         await desk.close()
 
 
-async def test_a_batch_that_lost_the_race_for_a_number_writes_nothing(city: City) -> None:
-    person = await city.person(enrols=["library"])
-    question = await city.question(person)
+async def test_only_the_check_that_lost_the_race_for_a_number_is_left_out(city: City) -> None:
+    hot, neighbour = await city.person(enrols=["library"]), await city.person(enrols=["library"])
+    question, other = await city.question(hot), await city.question(neighbour)
     async with city.house.database.write() as first:
         await check(city, first, [question])
-        second = asyncio.create_task(committed(city, [question, question]))
+        second = asyncio.create_task(committed(city, [other, question]))
         await asyncio.sleep(0.1)
         assert not second.done(), "the unique index makes it wait"
-    with pytest.raises(service.LookRaced):
-        await second
-    assert await city.count("access_entry") == 1
+    assert [said(outcome) for outcome in await second] == ["yes", "LookRaced"]
+    assert await city.count("decision") == 2
+    assert await city.count("access_entry") == 2, "what was not decided left no look"
+
+
+async def test_who_keeps_losing_the_race_fails_alone(city: City) -> None:
+    """A partner that hammers one consent from everywhere takes nobody else's answers away."""
+    hot, neighbour = await city.person(enrols=["library"]), await city.person(enrols=["library"])
+    question, other = await city.question(hot), await city.question(neighbour)
+    async with owner_of(city) as owner:
+        # Somebody is always faster with this consent: its rows never go in.
+        await owner.execute(
+            f"""CREATE FUNCTION always_taken() RETURNS trigger LANGUAGE plpgsql AS $$
+                BEGIN
+                    IF NEW.consent_id = '{question.consent_id}' THEN RETURN NULL; END IF;
+                    RETURN NEW;
+                END $$"""
+        )
+        await owner.execute(
+            """CREATE TRIGGER always_taken BEFORE INSERT ON decision
+               FOR EACH ROW EXECUTE FUNCTION always_taken()"""
+        )
+    desk = city.house.desk
+    answers = await asyncio.gather(
+        *(desk.check(each) for each in (other, question, other)), return_exceptions=True
+    )
+    assert [type(each).__name__ for each in answers] == [
+        "EligibilityAnswer",
+        "Unavailable",
+        "EligibilityAnswer",
+    ]
+    assert await city.count("access_entry") == 2
+
+
+async def test_two_batches_of_the_same_consents_in_another_order_do_not_lock_each_other_out(
+    city: City,
+) -> None:
+    people = [await city.person(enrols=["library"]) for _ in range(3)]
+    low, middle, high = sorted(
+        [await city.question(person) for person in people], key=lambda each: each.subject_id.bytes
+    )
+    async with city.house.database.write() as first:
+        # Both batches wait here, each with a look in its hands that the other one wants.
+        await check(city, first, [middle])
+        batches = [
+            asyncio.create_task(committed(city, [low, middle, high])),
+            asyncio.create_task(committed(city, [high, middle, low])),
+        ]
+        await asyncio.sleep(0.2)
+    answers = [[said(outcome) for outcome in await batch] for batch in batches]
+    assert sorted(outcome for batch in answers for outcome in batch) == [
+        *["LookRaced"] * 4,
+        *["yes"] * 2,
+    ]
 
 
 async def test_the_desk_checks_again_when_it_lost_the_race(city: City) -> None:

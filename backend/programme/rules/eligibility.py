@@ -53,7 +53,11 @@ class LooksSpent(msgspec.Struct, frozen=True):
     retry_after_seconds: int
 
 
-Outcome = EligibilityAnswer | ConsentGone | LooksSpent
+class LookRaced(msgspec.Struct, frozen=True):
+    """Another process took this look's number at the same moment: nothing was written."""
+
+
+Outcome = EligibilityAnswer | ConsentGone | LooksSpent | LookRaced
 
 
 class Evidence(msgspec.Struct, frozen=True):

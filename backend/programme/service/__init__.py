@@ -20,10 +20,9 @@ from backend.programme.service.publication import (
     publish_packaged,
     vocabulary,
 )
-from backend.programme.service.verification import LookRaced, check_eligibility
+from backend.programme.service.verification import check_eligibility
 
 __all__ = [
-    "LookRaced",
     "Publication",
     "PublishedProgramme",
     "check_eligibility",

@@ -20,6 +20,7 @@ from backend.programme.rules.eligibility import (
     Decision,
     EligibilityCheck,
     Evidence,
+    LookRaced,
     LooksSpent,
     Outcome,
     Verdict,
@@ -30,16 +31,13 @@ from backend.programme.store import eligibility as store
 _SALT_BYTES = 16
 
 
-class LookRaced(Exception):
-    """Somebody else took a look's number at the same moment: roll back and check again."""
-
-
 async def check_eligibility(
     tx: Tx, *, checks: Sequence[EligibilityCheck], vault: Vault, now: datetime
 ) -> list[Outcome]:
     """Decide a batch of checks, and write each decision and look; one outcome a check, in order.
 
-    The outcomes may be told once the transaction has committed. Raises LookRaced.
+    The outcomes may be told once the transaction has committed. A check whose look number somebody
+    else took meanwhile is left out (LookRaced); the others stand.
     """
     day = city_date(now)
     found = {
@@ -52,7 +50,7 @@ async def check_eligibility(
     looks: Counter[tuple[UUID, UUID]] = Counter()
     # Sealing is the same work for a citizen without a key of their own; the result is dropped.
     decoy_key = vault.new_data_key()
-    decisions: list[Decision] = []
+    decisions: dict[int, Decision] = {}
     outcomes: list[Outcome] = []
     for position, check in enumerate(checks):
         evidence = found.get(position)
@@ -78,12 +76,13 @@ async def check_eligibility(
             decoy_key=decoy_key,
             now=now,
         )
-        decisions.append(decision)
+        decisions[position] = decision
         outcomes.append(rules.answer_of(decision, verdict))
     if decisions:
-        written = await store.insert_decisions(tx, decisions, now=now, day=day)
-        if written != len(decisions):
-            raise LookRaced
+        written = await store.insert_decisions(tx, [*decisions.values()], now=now, day=day)
+        for position, decision in decisions.items():
+            if decision.decision_id not in written:
+                outcomes[position] = LookRaced()
     return outcomes
 
 

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from uuid import UUID
 
+import msgspec
+
 from backend.kit.postgres import Tx
 from backend.programme.rules.eligibility import (
     ACTION,
@@ -16,6 +18,12 @@ from backend.programme.rules.eligibility import (
     EligibilityCheck,
     Evidence,
 )
+
+
+class WrittenDecision(msgspec.Struct, frozen=True):
+    """A decision that went in, and its look with it."""
+
+    decision_id: UUID
 
 
 async def gather_evidence(
@@ -81,12 +89,15 @@ async def gather_evidence(
 
 async def insert_decisions(
     tx: Tx, decisions: Sequence[Decision], *, now: datetime, day: date
-) -> int:
-    """Insert decisions and the look each of them is; return how many went in.
+) -> set[UUID]:
+    """Insert decisions and the look each of them is; return the ids of those that went in.
 
-    A look number that somebody else took at the same moment is left out, with its look.
+    A look number that somebody else took at the same moment is left out, with its look. They go in
+    in the order of the unique index: two batches that want the same numbers then wait for each
+    other in one direction only.
     """
-    return await tx.execute(
+    written = await tx.fetch_all(
+        WrittenDecision,
         """WITH made AS (
              SELECT * FROM unnest(
                $1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::uuid[],
@@ -105,7 +116,7 @@ async def insert_decisions(
              SELECT subject_id, decision_id, partner_id, client_id, consent_id, programme_code,
                     programme_version, eligible, facts_digest, trace_sealed, $22, valid_until,
                     $23, look_number
-             FROM made
+             FROM made ORDER BY subject_id, consent_id, look_number
              ON CONFLICT (subject_id, consent_id, day, look_number) DO NOTHING
              RETURNING decision_id)
            INSERT INTO access_entry
@@ -116,7 +127,8 @@ async def insert_decisions(
                   made.actor_name_zh, made.actor_name_en, $24, $25, made.purpose,
                   made.purpose_zh, made.purpose_en, made.consent_id, made.programme_code,
                   made.decision_id, made.disclosed, $22
-           FROM made JOIN written USING (decision_id)""",
+           FROM made JOIN written USING (decision_id)
+           RETURNING decision_id""",
         [each.check.subject_id for each in decisions],
         [each.decision_id for each in decisions],
         [each.entry_id for each in decisions],
@@ -143,6 +155,7 @@ async def insert_decisions(
         ACTION,
         list(DATA_KINDS),
     )
+    return {each.decision_id for each in written}
 
 
 async def delete_traces(tx: Tx, subject_id: UUID) -> int:
