@@ -19,6 +19,9 @@ V = TypeVar("V")
 PoolConnection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 
 APPLICATION_ROLE = "creditplus_app"
+# The server ends a statement that takes too long. Who waits longer than that, by so much, waits
+# for a server that is frozen or out of reach.
+_OVERDUE_SECONDS = 5
 
 # What asyncpg raises when the server is away, going away, coming back or full. Each means the
 # same to a caller: nothing is known to have happened, try again a little later.
@@ -142,6 +145,7 @@ class Database:
                 init=_teach_types,
                 reset=_keep_session,
                 timeout=5,
+                command_timeout=statement_timeout_seconds + _OVERDUE_SECONDS,
             )
         except _AWAY as fault:
             raise Unavailable("database") from fault
