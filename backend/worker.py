@@ -18,6 +18,7 @@ from backend.app import House, event_handlers, open_house, sweep
 from backend.event.jobs import HANDLE_JOB, Relay, handle_event
 from backend.kit.log import get_log
 from backend.kit.metric import serve_metrics
+from backend.score.jobs import recompute_aged
 from backend.settings import Settings
 
 log = get_log(__name__)
@@ -33,6 +34,14 @@ async def sweep_expired(ctx: dict[str, Any]) -> None:
     """Delete what has expired in every room; run twice, it deletes nothing more."""
     house: House = ctx["house"]
     log.info("swept", count=await sweep(house))
+
+
+async def age_scores(ctx: dict[str, Any]) -> None:
+    """Work out anew the scores that a new day has made old; run twice, it finds fewer."""
+    house: House = ctx["house"]
+    count = await recompute_aged(house.database, vault=house.vault, clock=house.clock)
+    if count:
+        log.info("scores_aged", count=count)
 
 
 async def work(settings: Settings) -> None:
@@ -94,7 +103,10 @@ async def _work_until(stopping: asyncio.Event, house: House, relay: Relay) -> No
 def _worker(queue: ArqRedis, house: House, relay: Relay) -> Worker:
     return Worker(
         functions=[func(handle_event, name=HANDLE_JOB, keep_result=0, max_tries=TRIES_MAX)],
-        cron_jobs=[cron(sweep_expired, minute=set(range(0, 60, 5)), keep_result=0)],
+        cron_jobs=[
+            cron(age_scores, keep_result=0),
+            cron(sweep_expired, minute=set(range(0, 60, 5)), keep_result=0),
+        ],
         queue_name=QUEUE,
         redis_pool=queue,
         ctx={"house": house, "relay": relay},

@@ -915,6 +915,13 @@ CREATE INDEX replay_marker_expires_at ON public.replay_marker USING btree (expir
 
 
 --
+-- Name: score_as_of; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX score_as_of ON public.score USING btree (as_of);
+
+
+--
 -- Name: session_expiry; Type: INDEX; Schema: public; Owner: -
 --
 

@@ -251,7 +251,18 @@ async def hold_participation(tx: Tx, subject_id: UUID) -> Participation | None:
 
 
 async def lock_participations(tx: Tx, subject_ids: Sequence[UUID]) -> list[Participation]:
-    """Lock the participations of those who take part, always in the same order."""
+    """Lock the participations of those who take part, always in the same order.
+
+    Who is joining at this moment is waited for first, and found by the second statement: whoever
+    counts records under this lock would else miss one that joining read too early to see.
+    """
+    await tx.execute(
+        """SELECT FROM account
+           WHERE subject_id = ANY($1) AND NOT EXISTS (
+             SELECT FROM participation WHERE participation.subject_id = account.subject_id)
+           ORDER BY subject_id FOR KEY SHARE OF account""",
+        subject_ids,
+    )
     return await tx.fetch_all(
         Participation,
         """SELECT subject_id, data_key, notice_version, joined_at

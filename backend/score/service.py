@@ -113,6 +113,13 @@ async def list_stale(tx: ReadTx, *, scored: Sequence[ScoredSubject], now: dateti
     ]
 
 
+async def list_aged(
+    tx: ReadTx, *, after: UUID | None, limit: int, now: datetime
+) -> list[ScoredSubject]:
+    """Return whose score is of an earlier day of the city, from behind `after`."""
+    return await store.list_aged(tx, today=city_date(now), after=after, limit=limit)
+
+
 async def count(tx: ReadTx) -> int:
     """Return how many scores there are, for the progress of work on all of them."""
     return await store.count_scores(tx)

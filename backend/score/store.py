@@ -1,7 +1,7 @@
 """SQL of scores."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 import msgspec
@@ -72,6 +72,21 @@ async def list_scored(tx: ReadTx, *, after: UUID | None, limit: int) -> list[Sco
         ScoredSubject,
         """SELECT subject_id, computed_at FROM score
            WHERE $1::uuid IS NULL OR subject_id > $1 ORDER BY subject_id LIMIT $2""",
+        after,
+        limit,
+    )
+
+
+async def list_aged(
+    tx: ReadTx, *, today: date, after: UUID | None, limit: int
+) -> list[ScoredSubject]:
+    """Return whose score is of an earlier day, in the order of the ids, from behind `after`."""
+    return await tx.fetch_all(
+        ScoredSubject,
+        """SELECT subject_id, computed_at FROM score
+           WHERE as_of < $1 AND ($2::uuid IS NULL OR subject_id > $2)
+           ORDER BY subject_id LIMIT $3""",
+        today,
         after,
         limit,
     )

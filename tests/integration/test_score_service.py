@@ -14,7 +14,7 @@ import pytest
 
 from backend.citizen import service as citizen
 from backend.event import service as event
-from backend.kit.clock import FixedClock
+from backend.kit.clock import FixedClock, city_date
 from backend.kit.crypto import SealBroken, Vault
 from backend.kit.postgres import Database, Tx
 from backend.kit.problem import Refusal
@@ -273,6 +273,72 @@ async def test_a_recompute_of_what_changed_finds_exactly_that(city: City):
     assert score.facts["indicator.library_returns"] == 5
     city.clock.advance(timedelta(days=1))
     assert await recompute() == 3, "another day: windows slide"
+
+
+async def test_an_item_that_ends_leaves_the_score_without_anybody_asking(city: City, monkeypatch):
+    """产品原则 7: nothing comes in on the day an item ends, so the worker looks for itself."""
+    monkeypatch.setattr(jobs, "BATCH", 2)
+    await city.borrow(1, late=True, day="2026-09-01")
+    await city.join(1, 2, 3)
+    city.clock.advance(timedelta(days=12))  # 2026-12-02: the item ended on 2026-12-01
+
+    async def work() -> int:
+        return await jobs.recompute_aged(city.database, vault=city.vault, clock=city.clock)
+
+    assert await work() == 3
+    after = await city.score(1)
+    assert after is not None
+    assert after.facts["indicator.library_overdue"] == 0
+    assert after.as_of == city_date(city.clock.now())
+    assert await work() == 0, "once a day"
+
+
+async def test_work_on_aged_scores_is_bounded_and_goes_on_the_next_time(city: City, monkeypatch):
+    monkeypatch.setattr(jobs, "BATCH", 1)
+    monkeypatch.setattr(jobs, "AGED_BATCHES", 2)
+    await city.join(1, 2, 3)
+    city.clock.advance(timedelta(days=1))
+    done = [
+        await jobs.recompute_aged(city.database, vault=city.vault, clock=city.clock)
+        for _ in range(3)
+    ]
+    assert done == [2, 1, 0]
+
+
+async def test_a_record_that_comes_in_while_somebody_joins_is_not_lost(city: City):
+    """Joining has read the records already; the event must not be done before joining is."""
+    computed, may_commit = asyncio.Event(), asyncio.Event()
+
+    class Slow(Hooks):
+        async def joined(self, tx: Tx, *, subject_id: UUID, now) -> None:
+            await super().joined(tx, subject_id=subject_id, now=now)
+            computed.set()
+            await may_commit.wait()
+
+    async def join() -> None:
+        async with city.database.write() as tx:
+            await citizen.join(
+                tx,
+                subject_id=city.subject(1),
+                notice_version=citizen.CURRENT_NOTICE.version,
+                vault=city.vault,
+                now=city.clock.now(),
+                hooks=Slow(city.vault),
+            )
+
+    async with city.database.write() as tx:
+        await sign_up(tx, vault=city.vault, now=city.clock.now(), serial=1)
+    joiner = asyncio.create_task(join())
+    await computed.wait()
+    await city.borrow(1)
+    worker = asyncio.create_task(city.work())
+    await asyncio.sleep(0.1)
+    assert not worker.done(), "the event waits for who joins"
+    may_commit.set()
+    await asyncio.gather(joiner, worker)
+    score = await city.score(1)
+    assert score is not None
+    assert score.facts["indicator.library_returns"] == 5
 
 
 async def test_who_leaves_while_a_score_is_worked_out_ends_without_one(city: City):
