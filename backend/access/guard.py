@@ -26,17 +26,17 @@ class Requires:
     async def __call__(self, connection: Connection, _handler: BaseRouteHandler) -> None:
         """Authenticate the caller; raises TokenRefused (401) or Refusal("scope_insufficient")."""
         authenticator: Authenticator = connection.app.state["authenticator"]
-        headers = connection.headers
+        scope = cast("HTTPScope", connection.scope)
         principal = await authenticator.authenticate(
-            method=cast("HTTPScope", connection.scope)["method"],
-            path=connection.scope["raw_path"].decode("ascii", "replace"),
-            authorization=headers.getall("authorization", []),
-            proofs=headers.getall("dpop", []),
+            method=scope["method"],
+            path=scope["raw_path"].decode("ascii", "replace"),
+            authorization=_values(scope, b"authorization"),
+            proofs=_values(scope, b"dpop"),
         )
         expected = CitizenPrincipal if self.scope in CITIZEN_SCOPES else PartnerPrincipal
         if not isinstance(principal, expected) or self.scope not in principal.scopes:
             raise Refusal("scope_insufficient", scope=str(self.scope))
-        connection.state[_STATE_KEY] = principal
+        scope["state"][_STATE_KEY] = principal
 
 
 class Public:
@@ -60,15 +60,20 @@ def public(why: str) -> Public:
     return Public(why)
 
 
+def _values(scope: HTTPScope, name: bytes) -> list[str]:
+    """Return all values of one header, as the server handed them over."""
+    return [value.decode("latin-1") for each, value in scope["headers"] if each == name]
+
+
 async def provide_citizen(request: Connection) -> CitizenPrincipal:
     """Return the citizen the guard let in."""
-    principal = request.state[_STATE_KEY]
+    principal = request.scope["state"][_STATE_KEY]
     assert isinstance(principal, CitizenPrincipal), "the route's guard asks for a citizen scope"
     return principal
 
 
 async def provide_partner(request: Connection) -> PartnerPrincipal:
     """Return the partner the guard let in."""
-    principal = request.state[_STATE_KEY]
+    principal = request.scope["state"][_STATE_KEY]
     assert isinstance(principal, PartnerPrincipal), "the route's guard asks for a partner scope"
     return principal

@@ -58,7 +58,9 @@ def _only_allowed(
     _logger: Any, _method: str, event: structlog.typing.EventDict
 ) -> structlog.typing.EventDict:
     forbidden = event.keys() - ALLOWED_KEYS
-    if forbidden and _strict:
+    if not forbidden:
+        return event
+    if _strict:
         raise ForbiddenLogKey(sorted(forbidden))
     return {key: value for key, value in event.items() if key not in forbidden}
 
