@@ -16,7 +16,7 @@ from backend.kit.postgres import ReadTx, Tx
 from backend.kit.problem import Refusal
 from backend.record import store
 from backend.record.rules.catalogue import Catalogue, RecordClass, load_catalogue
-from backend.record.rules.fault import Fault, FaultCode, StoredFault
+from backend.record.rules.fault import LINE_NOT_KEPT, Fault, FaultCode, StoredFault
 from backend.record.rules.life import Record, counts, published_until
 from backend.record.rules.submission import (
     Chunk,
@@ -150,7 +150,7 @@ async def list_faults(
 
 
 def open_line(vault: Vault, fault: StoredFault, *, submission_id: UUID) -> bytes:
-    """Return the line a first fault was kept with, as it was handed in."""
+    """Return the line a first fault was kept with, as it was handed in; empty if not kept."""
     assert fault.row_sealed is not None, "only the first fault of a line holds it"
     aad = _line_aad(submission_id, fault.line_number)
     return vault.unseal_service(fault.row_sealed, aad=aad)
@@ -274,7 +274,10 @@ def _sealed(
             message=fault.message,
             row_sealed=None
             if number
-            else vault.seal_service(line.content, aad=_line_aad(submission_id, line.number)),
+            else vault.seal_service(
+                b"" if any(each.code in LINE_NOT_KEPT for each in faults) else line.content,
+                aad=_line_aad(submission_id, line.number),
+            ),
         )
         for line, faults in rejected
         for number, fault in enumerate(faults)

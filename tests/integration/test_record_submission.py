@@ -131,6 +131,15 @@ async def test_a_line_kept_aside_is_sealed_and_opens_as_it_was(desk: Desk, vault
         service.open_line(vault, first, submission_id=UUID(int=0))
 
 
+async def test_of_a_minors_line_only_its_number_is_kept(desk: Desk, vault: Vault):
+    """What may not be collected isn't collected in quarantine either."""
+    done = await desk.send(file_of(f"{national_id(1, date(2012, 3, 7))},lib-1,1,2026-05-01,,1"))
+    assert await desk.faults(done) == [(2, "national_id", "person_under_age")]
+    async with desk.database.read() as tx:
+        (fault,) = await service.list_faults(tx, submission_id=done.submission_id)
+    assert service.open_line(vault, fault, submission_id=done.submission_id) == b""
+
+
 async def test_the_same_batch_with_the_same_content_has_the_same_answer(desk: Desk):
     first = await desk.send(file_of(line(1), "x"))
     desk.clock.advance(timedelta(days=3))

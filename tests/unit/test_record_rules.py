@@ -31,6 +31,7 @@ from backend.record.rules.submission import (
     parse_header,
     split_lines,
 )
+from tests.support.citizen import national_id
 
 DATA = files("backend.record") / "data"
 CATALOGUE_TEXT = (DATA / "catalogue-2026.toml").read_text()
@@ -343,6 +344,33 @@ class TestLine:
 
     def test_conduct_held_against_somebody_may_have_ended_before_the_decision(self):
         assert isinstance(read(f"{ADULT},d-1,1,2026-05-01,2024-01-01,1", "penalty_serious"), Row)
+
+    def test_nothing_is_taken_about_who_is_not_yet_of_age(self):
+        """Product line 2: eighteen or older only; the birthday itself counts."""
+        young, just_of_age = (national_id(1, date(2008, 11, day)) for day in (21, 20))
+        assert read(f"{young},lib-1,1,2026-05-01,,1") == [("national_id", "person_under_age")]
+        assert isinstance(read(f"{just_of_age},lib-1,1,2026-05-01,,1"), Row)
+
+    @pytest.mark.parametrize(
+        ("decided_on", "ended_on", "is_taken"),
+        [
+            ("2023-03-07", "", True),  # decided on the eighteenth birthday
+            ("2023-03-06", "", False),
+            ("2024-05-01", "2023-03-07", True),
+            ("2024-05-01", "2023-03-06", False),  # decided later, done as a minor
+        ],
+    )
+    def test_what_a_minor_did_is_held_against_nobody(self, decided_on, ended_on, is_taken):
+        person = national_id(1, date(2005, 3, 7))
+        found = read(f"{person},d-1,1,{decided_on},{ended_on},1", "penalty_serious")
+        if is_taken:
+            assert isinstance(found, Row)
+        else:
+            assert found == [("occurred_on", "conduct_under_age")]
+
+    def test_the_good_that_a_minor_did_counts_once_of_age(self):
+        person = national_id(1, date(2005, 3, 7))
+        assert isinstance(read(f"{person},lib-1,1,2021-05-01,,1"), Row)
 
     def test_a_person_remembered_is_judged_like_a_person_met(self):
         one = reader()

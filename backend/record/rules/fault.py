@@ -18,6 +18,7 @@ class FaultCode(StrEnum):
     CHARACTER_FORBIDDEN = "character_forbidden"
     COLUMNS_TOO_FEW = "columns_too_few"
     COLUMNS_TOO_MANY = "columns_too_many"
+    CONDUCT_UNDER_AGE = "conduct_under_age"
     DATE_BEFORE_BIRTH = "date_before_birth"
     DATE_FORMAT = "date_format"
     DATE_FUTURE = "date_future"
@@ -32,6 +33,7 @@ class FaultCode(StrEnum):
     NATIONAL_ID_DATE = "national_id_date"
     NATIONAL_ID_FORM = "national_id_form"
     NUMBER_FORMAT = "number_format"
+    PERSON_UNDER_AGE = "person_under_age"
     QUANTITY_NEGATIVE = "quantity_negative"
     QUANTITY_TOO_LARGE = "quantity_too_large"
     QUANTITY_ZERO = "quantity_zero"
@@ -45,6 +47,7 @@ MESSAGES: dict[FaultCode, str] = {
     FaultCode.CHARACTER_FORBIDDEN: "the line holds a control or invisible character",
     FaultCode.COLUMNS_TOO_FEW: "the line has fewer columns than the header",
     FaultCode.COLUMNS_TOO_MANY: "the line has more columns than the header",
+    FaultCode.CONDUCT_UNDER_AGE: "the person was a minor then: it is held against nobody",
     FaultCode.DATE_BEFORE_BIRTH: "the day lies before the person was born",
     FaultCode.DATE_FORMAT: "not a day of the calendar written as YYYY-MM-DD",
     FaultCode.DATE_FUTURE: "the day lies in the future",
@@ -59,6 +62,7 @@ MESSAGES: dict[FaultCode, str] = {
     FaultCode.NATIONAL_ID_DATE: "the identity number holds no possible date of birth",
     FaultCode.NATIONAL_ID_FORM: "not an identity number of 18 characters",
     FaultCode.NUMBER_FORMAT: "not a whole number",
+    FaultCode.PERSON_UNDER_AGE: "the person is a minor: nothing is taken about minors",
     FaultCode.QUANTITY_NEGATIVE: "the quantity is negative",
     FaultCode.QUANTITY_TOO_LARGE: "the quantity is larger than the catalogue allows for the class",
     FaultCode.QUANTITY_ZERO: "the quantity is zero: nothing happened, so there is no record",
@@ -67,6 +71,9 @@ MESSAGES: dict[FaultCode, str] = {
     FaultCode.VERSION_CONFLICT: "this version came before with other content: raise the version",
     FaultCode.VERSION_RANGE: f"the version must be 1 to {VERSION_MAX}",
 }
+
+# A line that may not be collected is not collected in quarantine either: its number is kept.
+LINE_NOT_KEPT = frozenset({FaultCode.CONDUCT_UNDER_AGE, FaultCode.PERSON_UNDER_AGE})
 
 
 class Fault(msgspec.Struct, frozen=True):

@@ -15,7 +15,7 @@ from uuid import UUID
 
 import msgspec
 
-from backend.citizen.rules import parse_national_id
+from backend.citizen.rules import ADULT_YEARS, age_on, parse_national_id
 from backend.kit.problem import Refusal
 from backend.record.rules.catalogue import RecordClass
 from backend.record.rules.fault import (
@@ -251,6 +251,10 @@ class RowReader:
         # Conduct that is held against somebody has often ended before the decision on it.
         if row.ended_on and row.ended_on < row.occurred_on and not self._class.is_adverse:
             faults.append(Fault(row.line_number, "ended_on", FaultCode.ENDED_BEFORE_START))
+        # Product line 2: nobody begins adult life with what the child did (预防未成年人犯罪法 59).
+        done_on = row.ended_on or row.occurred_on
+        if self._class.is_adverse and not faults and age_on(born_on, done_on) < ADULT_YEARS:
+            faults.append(Fault(row.line_number, "occurred_on", FaultCode.CONDUCT_UNDER_AGE))
         return faults
 
 
@@ -287,6 +291,8 @@ def _person(text: str, today: date) -> _Person | FaultCode:
             "form": FaultCode.NATIONAL_ID_FORM,
             "check_character": FaultCode.NATIONAL_ID_CHECK,
         }.get(str(refusal.facts["fault"]), FaultCode.NATIONAL_ID_DATE)
+    if age_on(national_id.born_on, today) < ADULT_YEARS:
+        return FaultCode.PERSON_UNDER_AGE
     return _Person(national_id.number, national_id.born_on)
 
 
