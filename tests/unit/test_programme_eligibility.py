@@ -189,6 +189,7 @@ def test_a_yes_on_the_last_evening_ends_at_the_citys_midnight() -> None:
         (datetime(2026, 11, 20, 16, 0, tzinfo=UTC), 86_400),
         (datetime(2026, 11, 20, 15, 59, 59, tzinfo=UTC), 1),
         (datetime(2026, 11, 20, 15, 59, 59, 999_999, tzinfo=UTC), 1),
+        (datetime(2026, 11, 20, 15, 59, 58, 1, tzinfo=UTC), 2),  # who waits this long is let in
     ],
 )
 def test_looks_begin_anew_at_the_citys_midnight(now: datetime, seconds: int) -> None:

@@ -233,10 +233,10 @@ def answer_of(decision: Decision, verdict: Verdict) -> EligibilityAnswer:
 
 
 def seconds_to_midnight(now: datetime) -> int:
-    """Return the whole seconds until the city's next day begins, at least 1."""
+    """Return the whole seconds until the city's next day has begun, rounded up."""
     local = now.astimezone(CITY_ZONE)
     midnight = datetime.combine(local.date() + timedelta(days=1), time(), CITY_ZONE)
-    return max(1, int((midnight - local).total_seconds()))
+    return -((local - midnight) // timedelta(seconds=1))
 
 
 def covers(details: Sequence[Mapping[str, Any]], programme_code: str) -> bool:
