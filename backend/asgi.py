@@ -3,10 +3,12 @@
 import gc
 
 import uvicorn
+from litestar import Litestar
 
 from backend.app import build_app, open_house
 from backend.kit.log import get_log
 from backend.kit.metric import serve_metrics
+from backend.kit.wire import BoundedHttp
 from backend.settings import Settings
 
 log = get_log(__name__)
@@ -28,24 +30,29 @@ async def serve(settings: Settings) -> None:
         gc.collect()
         gc.freeze()
         log.info("serving", host=settings.host, port=settings.port)
-        await uvicorn.Server(
-            uvicorn.Config(
-                app,
-                host=settings.host,
-                port=settings.port,
-                loop="none",
-                http="httptools",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                date_header=False,
-                timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-                timeout_keep_alive=75,
-                # Who calls is what the city's own proxy says, and nobody else's header.
-                proxy_headers=bool(settings.trusted_proxies),
-                forwarded_allow_ips=list(settings.trusted_proxies),
-                h11_max_incomplete_event_size=16_384,
-            )
-        ).serve()
+        await http_server(app, settings).serve()
     finally:
         await house.close()
+
+
+def http_server(app: Litestar, settings: Settings) -> uvicorn.Server:
+    """Return the server of an application, with the limits of its connections."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            host=settings.host,
+            port=settings.port,
+            loop="none",
+            http=BoundedHttp,
+            ws="none",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+            timeout_keep_alive=75,
+            # Who calls is what the city's own proxy says, and nobody else's header.
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=list(settings.trusted_proxies),
+        )
+    )
