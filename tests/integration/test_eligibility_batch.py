@@ -22,6 +22,7 @@ import pytest
 from backend.access.authenticate import TokenRefused
 from backend.citizen import service as citizen
 from backend.kit.clock import FixedClock
+from backend.kit.crypto import Vault
 from backend.kit.postgres import Tx
 from backend.kit.problem import Refusal, Unavailable
 from backend.programme import service
@@ -37,6 +38,8 @@ from backend.programme.rules.eligibility import (
     facts_digest,
 )
 from backend.programme.rules.rule import evaluate
+from tests.conftest import DIGEST_KEY, KEK
+from tests.support.oauth_client import OauthClient
 from tests.support.programme_world import GOOD, City, Person, open_city, set_facts
 
 
@@ -140,6 +143,22 @@ class CountingTx(Tx):
         return await super().execute(*args)
 
 
+class CountingVault(Vault):
+    """A vault that counts what is sealed from one new key to the next."""
+
+    def __init__(self, **keys: bytes) -> None:
+        super().__init__(**keys)
+        self.seals: list[int] = []
+
+    def new_data_key(self) -> bytes:
+        self.seals.append(0)
+        return super().new_data_key()
+
+    def seal(self, data_key: bytes, plaintext: bytes, *, aad: str) -> bytes:
+        self.seals[-1] += 1
+        return super().seal(data_key, plaintext, aad=aad)
+
+
 async def test_a_batch_is_two_statements_however_many_checks(city: City) -> None:
     person = await city.person(enrols=["library"])
     question = await city.question(person)
@@ -160,7 +179,12 @@ async def test_answers_come_in_the_order_of_the_questions(city: City) -> None:
     foreign = msgspec.structs.replace(questions[0], subject_id=bad.subject_id)
     stolen = msgspec.structs.replace(questions[0], client_id="somebody-else")
     other = msgspec.structs.replace(questions[0], programme_code="rental")
+    museum = await city.add_client(
+        OauthClient(city.http, city.clock, client_id="museum"), "city-museum"
+    )
+    stranger = msgspec.structs.replace(questions[0], partner_id=museum)
     batch = [questions[2], questions[1], foreign, questions[0], stolen, other, questions[1]]
+    batch.append(stranger)
     assert [said(outcome) for outcome in await committed(city, batch)] == [
         "ConsentGone",
         "no",
@@ -169,6 +193,7 @@ async def test_answers_come_in_the_order_of_the_questions(city: City) -> None:
         "ConsentGone",
         "ConsentGone",
         "no",
+        "ConsentGone",
     ]
     assert await city.count("decision") == 3
     assert await city.count("access_entry") == 3
@@ -389,13 +414,16 @@ async def test_the_desk_checks_again_when_it_lost_the_race(city: City) -> None:
     assert [row.look_number for row in await decisions(city, person)] == [1, 2]
 
 
-async def test_looks_of_one_batch_are_bounded_too(city: City) -> None:
-    person = await city.person(enrols=["library"])
+@pytest.mark.parametrize("enrols", [["library"], []])
+async def test_looks_of_one_batch_are_bounded_too(city: City, enrols: list[str]) -> None:
+    """After a no as after a yes: else who asks often could tell them apart by the refusal."""
+    person = await city.person(enrols=enrols)
     question = await city.question(person)
     async with city.house.database.write() as tx:
         await tx.execute("UPDATE consent SET detail = jsonb_set(detail, '{per_day}', '2')")
     outcomes = await committed(city, [question] * 4)
-    assert [said(outcome) for outcome in outcomes] == ["yes", "yes", "LooksSpent", "LooksSpent"]
+    answer = "yes" if enrols else "no"
+    assert [said(outcome) for outcome in outcomes] == [answer, answer, "LooksSpent", "LooksSpent"]
     assert isinstance(outcomes[3], LooksSpent)
 
 
@@ -429,6 +457,20 @@ async def test_a_trace_moved_to_another_decision_does_not_open(city: City) -> No
     moved = msgspec.structs.replace(first, trace_sealed=second.trace_sealed)
     with pytest.raises(Exception, match="decision"):
         await trace_of(city, person, moved)
+
+
+async def test_a_check_without_a_key_seals_as_much_as_one_with_it(city: City) -> None:
+    """A no costs what a yes costs (ADR 0009), also where there is nothing to keep."""
+    person = await city.person(enrols=["library"])
+    question = await city.question(person)
+    vault = CountingVault(kek=KEK, digest_key=DIGEST_KEY)
+    for _ in range(2):
+        async with city.house.database.write() as tx:
+            await service.check_eligibility(
+                tx, checks=[question], vault=vault, now=city.clock.now()
+            )
+            await tx.execute("DELETE FROM participation WHERE subject_id = $1", person.subject_id)
+    assert vault.seals == [1, 1], "the second check found no participation, and no key"
 
 
 async def test_of_a_citizen_who_does_not_take_part_no_facts_are_kept(city: City) -> None:

@@ -123,6 +123,23 @@ async def test_the_same_request_sent_twice_enrols_once_and_answers_the_same(city
     assert (missing.status_code, missing.json()["code"]) == (400, "idempotency_key_missing")
 
 
+async def test_leaving_forgets_the_answers_that_are_kept_for_repetitions(city: City) -> None:
+    """An answer names the programme and the moment: it goes with what it was an answer about."""
+    person = await city.person()
+    other = await city.person()
+    key = {"idempotency-key": "a-fresh-key-of-a-test"}
+    body = {"programme": "library"}
+    for each in (person, other):
+        made = await city.call(each, "POST", "/v1/me/enrolments", body, headers=key)
+        assert made.status_code == 201
+    await city.leave(person)
+    assert await city.count("idempotency_key") == 1, "the other citizen's stays"
+    again = await city.call(person, "POST", "/v1/me/enrolments", body, headers=key)
+    assert (again.status_code, again.json()["code"]) == (409, "participation_required")
+    kept = await city.call(other, "POST", "/v1/me/enrolments", body, headers=key)
+    assert kept.json() == made.json()
+
+
 async def test_who_may_not_enrol_is_told_why_and_takes_no_seat(city: City) -> None:
     await city.set_seats(1, "transit")
     enrolled = await city.person(enrols=["library", "transit"])

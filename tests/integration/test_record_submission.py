@@ -12,6 +12,7 @@ from io import BytesIO
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from backend.event import service as event
@@ -182,6 +183,22 @@ async def test_without_a_batch_id_the_content_names_the_batch(desk: Desk):
 async def test_a_class_is_taken_only_from_who_may_report_it(desk: Desk, source, class_code, code):
     with pytest.raises(Refusal, match=code):
         await desk.send(file_of(line(1)), source=source, class_code=class_code)
+
+
+async def test_what_needs_a_written_consent_is_not_taken_by_file(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+):
+    """征信业管理条例 14: a file of a department brings no consent of anybody's along."""
+    catalogue = service.current_catalogue()
+    guarded = msgspec.structs.replace(
+        catalogue.classes["library_return"], sensitivity="written_consent"
+    )
+    classes = {**catalogue.classes, "library_return": guarded}
+    edition = msgspec.structs.replace(catalogue, classes=classes)
+    monkeypatch.setattr(service, "current_catalogue", lambda: edition)
+    with pytest.raises(Refusal, match="submission_consent_missing"):
+        await desk.send(file_of(line(1)))
+    assert await desk.records() == []
 
 
 async def test_a_file_without_the_right_header_begins_no_submission(desk: Desk):

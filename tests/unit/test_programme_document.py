@@ -13,6 +13,7 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
+from backend.consent.service import PURPOSES
 from backend.programme.rules.benefit import (
     Baseline,
     Benefit,
@@ -30,9 +31,15 @@ from backend.programme.rules.benefit import (
     RateReduction,
     benefit_fault,
 )
-from backend.programme.rules.document import Document, Programme, restore_programme
-from backend.programme.service import load, packaged_documents
+from backend.programme.rules.document import (
+    Document,
+    Programme,
+    load_programme,
+    restore_programme,
+)
+from backend.programme.service import load, packaged_documents, vocabulary
 from backend.record.rules.catalogue import DataFault
+from backend.record.service import current_catalogue
 
 CODES = ["approval", "library", "loan", "rental", "tourism", "transit"]
 
@@ -124,6 +131,23 @@ def test_another_text_has_another_digest_and_a_comment_or_another_order_does_not
 )
 def test_one_thing_wrong_is_one_fault_that_names_it(old: str, new: str, fault: str) -> None:
     assert any(fault in found for found in changed(old, new)), changed(old, new)
+
+
+def test_what_needs_a_written_consent_is_read_by_no_programme() -> None:
+    """征信业管理条例 14: written consent is given to one use, not to a rule."""
+    catalogue = current_catalogue()
+    guarded = msgspec.structs.replace(
+        catalogue.classes["library_return"], sensitivity="written_consent"
+    )
+    with pytest.raises(DataFault, match="library_return needs a written consent"):
+        load_programme(
+            library_text(),
+            vocabulary=vocabulary(),
+            purposes=PURPOSES,
+            catalogue=msgspec.structs.replace(
+                catalogue, classes={**catalogue.classes, "library_return": guarded}
+            ),
+        )
 
 
 def test_all_faults_come_at_once() -> None:

@@ -235,6 +235,37 @@ class TestExplanation:
         assert result.dimensions["civic"] == 150
         assert "civic" not in {each.dimension for each in explain(SHIPPED, result).helps}
 
+    def test_four_reasons_and_no_more(self):
+        """Product line 8; the number is written out here, so that it can't move unseen."""
+        records = [
+            record(code, 3, number=number, quantity=5)
+            for number, code in enumerate(
+                ("library_return", "volunteer_service", "civic_honour", "transit_ride_paid"), 1
+            )
+        ]
+        records += [record("social_insurance", 3, number=8), record("tax_filing", 3, number=9)]
+        assert len(explain(SHIPPED, score_records(SHIPPED, records, AS_OF)).reasons) == 4
+
+    def test_an_item_past_its_publication_is_out_of_windows_that_reach_further_back(self):
+        """Product line 7: the window of penalties is 36 months, their publication 12."""
+        over = record("penalty_general", 366)
+        result = score_records(SHIPPED, [over], AS_OF)
+        assert result.facts["indicator.penalties"] == 0
+        assert result.facts["indicator.months_since_penalty"] == 36
+        assert result.points == result.base_points
+        assert result.input_digest == score_records(SHIPPED, [], AS_OF).input_digest
+
+    def test_the_digest_names_the_scorecard_by_what_stands_in_it(self):
+        digests = {
+            score_records(each, [], AS_OF).input_digest
+            for each in (
+                SHIPPED,
+                msgspec.structs.replace(SHIPPED, version="2026-2"),
+                msgspec.structs.replace(SHIPPED, digest=bytes(32)),
+            )
+        }
+        assert len(digests) == 3
+
 
 class TestLoader:
     @pytest.mark.parametrize(
