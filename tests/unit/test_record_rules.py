@@ -97,6 +97,11 @@ class TestCatalogue:
                 CATALOGUE.may_report(source, record_class) for source in CATALOGUE.sources.values()
             ), record_class.code
 
+    def test_the_police_report_nothing_that_speaks_against_anybody(self):
+        """治安管理处罚法 (2025) 136: such records are sealed, and handed to nobody."""
+        adverse = [each for each in CATALOGUE.classes.values() if each.is_adverse]
+        assert not [each.code for each in adverse if "public_security" in each.source_kinds]
+
     def test_a_class_without_legal_basis_is_refused(self):
         assert "no legal basis" in faults_of("《公共图书馆法》", " ")
 

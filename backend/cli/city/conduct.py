@@ -180,7 +180,7 @@ def _errs(draw: _Drawing) -> None:
     for source, class_code, percent, oldest in (
         ("city_management_bureau", "penalty_minor", 4.0, 200),
         ("city_management_bureau", "penalty_general", 1.0, 600),
-        ("public_security_bureau", "penalty_serious", 0.2, 1500),
+        ("city_management_bureau", "penalty_serious", 0.2, 1500),
         ("intermediate_court", "court_enforcement", 0.4, 1500),
     ):
         if draw.happens(percent):
