@@ -80,8 +80,9 @@ def histories(draw: st.DrawFn) -> list[Record]:
 
 @st.composite
 def _curves(draw: st.DrawFn, *, rises: bool, most_value: int) -> list[tuple[int, int]]:
-    values = sorted(draw(st.sets(st.integers(0, most_value), min_size=1, max_size=5)))
+    values = sorted(draw(st.sets(st.integers(0, most_value), min_size=2, max_size=5)))
     points = sorted(draw(st.integers(0, 200)) for _ in values)
+    points[-1] += points[0] == points[-1]
     return list(zip(values, points if rises else points[::-1], strict=True))
 
 

@@ -274,6 +274,7 @@ class TestLoader:
             ("curve = [[0, 10], [3, 20], [12, 35]", "curve = [[0, 10], [3, 20], [12, 15]", "falls"),
             ("curve = [[0, 30], [1, 22], [3, 10]", "curve = [[0, 30], [1, 22], [3, 25]", "rises"),
             ("curve = [[0, 10], [3, 20]", "curve = [[0, 10], [0, 20]", "values of a curve rise"),
+            ("curve = [[0, 30], [1, 22], [3, 10], [6, 0]]", "curve = [[0, 30]]", "curve is level"),
             ("curve = [[0, 20], [10, 45]", "curve = [[0, 21], [10, 45]", "neutral_points must"),
             ("curve = [[0, 0], [500, 15]", "curve = [[0, -5], [500, 15]", "less than 0"),
             ('"library_return"]', '"library_book"]', "not in the catalogue"),

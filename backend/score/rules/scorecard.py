@@ -249,6 +249,9 @@ def _curve_faults(item: Indicator) -> list[str]:
         faults.append("the values of a curve rise")
     if any(not 0 <= value <= VALUE_MAX for value, _ in item.curve):
         faults.append(f"the values of a curve lie in 0 to {VALUE_MAX}")
+    if item.curve[0][1] == item.curve[-1][1]:
+        # 个人信息保护法 6; and a programme's rule takes from the curve which way is better.
+        faults.append("the curve is level: what moves nothing is not looked at")
     if any(points < 0 for _, points in item.curve):
         faults.append("no indicator gives less than 0 points")
     if item.points_at(item.neutral_value) != item.neutral_points:
