@@ -64,6 +64,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     sms_gateway_token: Secret | None
     local_dir: Path
 
+    def __repr__(self) -> str:
+        """Show the settings without what is secret: a URL may hold a password."""
+        shown = [
+            f"{name}=***" if name in SECRETS and value is not None else f"{name}={value!r}"
+            for name, value in msgspec.structs.asdict(self).items()
+        ]
+        return f"Settings({', '.join(shown)})"
+
     @property
     def is_production(self) -> bool:
         """Whether demo identities, keys and senders are refused."""
@@ -122,9 +130,11 @@ def _addresses(text: str) -> tuple[str, ...]:
     networks = tuple(part.strip() for part in text.split(",") if part.strip())
     for network in networks:
         try:
-            ip_network(network)
+            prefix = ip_network(network).prefixlen
         except ValueError:
             raise ValueError("must be addresses or networks such as 10.0.0.0/8") from None
+        if prefix == 0:
+            raise ValueError("must name the proxies, not everybody: anyone could say who they are")
     return networks
 
 
@@ -149,6 +159,7 @@ VARIABLES: tuple[Variable, ...] = (
         _url("postgresql", "postgres"),
         None,
         "PostgreSQL 18; the local stack starts its own when this is not set",
+        is_secret=True,
     ),
     Variable("DATABASE_POOL_SIZE", _number(2, 200), "10", "connections a process may hold"),
     Variable(
@@ -156,6 +167,7 @@ VARIABLES: tuple[Variable, ...] = (
         _url("redis", "rediss", "unix"),
         None,
         "Valkey 9; the local stack starts its own when this is not set",
+        is_secret=True,
     ),
     Variable("HOST", str, "127.0.0.1", "address the API listens on"),
     Variable("PORT", _number(1, 65535), "8000", "port the API listens on"),
@@ -215,6 +227,8 @@ VARIABLES: tuple[Variable, ...] = (
     ),
     Variable("LOCAL_DIR", Path, ".local", "where the local stack keeps its data and demo keys"),
 )
+
+SECRETS = frozenset(variable.name.lower() for variable in VARIABLES if variable.is_secret)
 
 
 def load_settings(environ: Mapping[str, str]) -> Settings:
@@ -278,6 +292,15 @@ def _faults_together(values: Mapping[str, Any]) -> list[str]:
         faults.append(f"{PREFIX}CODE_FILE must not be set in production: it shows one-time codes")
     if urlsplit(values["public_origin"]).scheme != "https":
         faults.append(f"{PREFIX}PUBLIC_ORIGIN must be https in production")
+    gateway = urlsplit(values["sms_gateway_url"] or "https:")
+    if gateway.scheme != "https" and gateway.hostname not in _LOOPBACK_HOSTS:
+        faults.append(
+            f"{PREFIX}SMS_GATEWAY_URL must be https in production, except on the loopback address"
+        )
+    keys = [each.reveal() for each in (values["kek"], values["digest_key"]) if each is not None]
+    if len(set(keys)) < len(keys):
+        # One is rotated, the other never; and whoever comes by one must not have both.
+        faults.append(f"{PREFIX}KEK and {PREFIX}DIGEST_KEY must differ in production")
     return faults
 
 

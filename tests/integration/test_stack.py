@@ -291,7 +291,7 @@ def test_production_is_not_a_demo(tmp_path: Path) -> None:
         "CREDIT_DATABASE_URL": "postgresql://db/credit",
         "CREDIT_VALKEY_URL": "redis://valkey",
         "CREDIT_KEK": "A" * 43 + "=",
-        "CREDIT_DIGEST_KEY": "A" * 43 + "=",
+        "CREDIT_DIGEST_KEY": "B" * 42 + "A=",
         "CREDIT_IDENTITY_REGISTER_FILE": str(tmp_path / "register"),
         "CREDIT_SMS_GATEWAY_URL": "https://sms.example.cn",
         "CREDIT_PUBLIC_ORIGIN": "https://credit.example.cn",

@@ -8,13 +8,14 @@ import pytest
 from backend.settings import VARIABLES, SettingsFault, env_example, load_settings
 
 KEY = base64.urlsafe_b64encode(bytes(32)).decode()
+OTHER_KEY = base64.urlsafe_b64encode(bytes(range(32))).decode()
 PRODUCTION = {
     "CREDIT_ENV": "production",
     "CREDIT_DATABASE_URL": "postgresql://db/credit",
     "CREDIT_VALKEY_URL": "redis://valkey",
     "CREDIT_PUBLIC_ORIGIN": "https://credit.example.cn",
     "CREDIT_KEK": KEY,
-    "CREDIT_DIGEST_KEY": KEY,
+    "CREDIT_DIGEST_KEY": OTHER_KEY,
     "CREDIT_IDENTITY_REGISTER_FILE": "/run/register",
     "CREDIT_SMS_GATEWAY_URL": "https://sms.example.cn/send",
 }
@@ -62,6 +63,14 @@ def test_a_value_may_come_from_a_file_but_not_twice(tmp_path: Path) -> None:
 def test_secrets_print_as_stars() -> None:
     assert KEY not in repr(load_settings({"CREDIT_KEK": KEY}))
     assert "***" in repr(load_settings({"CREDIT_KEK": KEY}))
+    urls = {
+        "CREDIT_DATABASE_URL": "postgresql://credit:s3cret@db/credit",
+        "CREDIT_VALKEY_URL": "redis://:s3cret@valkey/0",
+    }
+    shown = repr(load_settings(urls))
+    assert "s3cret" not in shown
+    assert "database_url=***" in shown
+    assert "database_url=None" in repr(load_settings({}))
 
 
 @pytest.mark.parametrize("missing", sorted(PRODUCTION.keys() - {"CREDIT_ENV"}))
@@ -74,6 +83,16 @@ def test_production_refuses_to_start_without_what_it_needs(missing: str) -> None
 def test_production_refuses_what_is_for_the_demo() -> None:
     assert "one-time codes" in _faults({**PRODUCTION, "CREDIT_CODE_FILE": "/tmp/codes"})[0]
     assert "https" in _faults({**PRODUCTION, "CREDIT_PUBLIC_ORIGIN": "http://127.0.0.1"})[0]
+    assert "differ" in _faults({**PRODUCTION, "CREDIT_DIGEST_KEY": KEY})[0]
+
+
+def test_production_sends_codes_through_nobody_elses_ears() -> None:
+    plain = {**PRODUCTION, "CREDIT_SMS_GATEWAY_URL": "http://sms.example.cn/send"}
+    assert _faults(plain) == [
+        "CREDIT_SMS_GATEWAY_URL must be https in production, except on the loopback address"
+    ]
+    for url in ("http://127.0.0.1:9/send", "http://[::1]:9/send", "https://sms.example.cn"):
+        load_settings({**PRODUCTION, "CREDIT_SMS_GATEWAY_URL": url})
 
 
 @pytest.mark.parametrize(
@@ -94,3 +113,8 @@ def test_only_named_proxies_are_believed() -> None:
     named = load_settings({"CREDIT_TRUSTED_PROXIES": "10.0.0.1, 10.1.0.0/16"})
     assert named.trusted_proxies == ("10.0.0.1", "10.1.0.0/16")
     assert "CREDIT_TRUSTED_PROXIES" in _faults({"CREDIT_TRUSTED_PROXIES": "*"})[0]
+
+
+@pytest.mark.parametrize("everybody", ["0.0.0.0/0", "10.0.0.1, ::/0"])
+def test_everybody_is_no_proxy(everybody: str) -> None:
+    assert "not everybody" in _faults({"CREDIT_TRUSTED_PROXIES": everybody})[0]
