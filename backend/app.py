@@ -68,6 +68,7 @@ from backend.oauth.credential import PartnerTokens
 from backend.oauth.rules.grant import ACCESS_TOKEN_PREFIX
 from backend.oauth.rules.request import EligibilityDetail
 from backend.programme import service as programme
+from backend.programme.api.express import ExpressChecks
 from backend.programme.desk import EligibilityDesk
 from backend.score import jobs as score_jobs
 from backend.score import service as score
@@ -306,7 +307,11 @@ def build_app(house: House) -> Litestar:
     _give_in_turn(app)
     # Around everything and not as a middleware of the routes: what has no route (404, 405) is
     # answered with a request id, logged and counted like the rest.
-    app.asgi_handler = RequestLog()(app.asgi_handler)
+    app.asgi_handler = RequestLog()(
+        ExpressChecks(
+            app.asgi_handler, authenticator=app.state["authenticator"], eligibility=house.desk
+        )
+    )
     return app
 
 

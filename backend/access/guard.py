@@ -10,10 +10,17 @@ from litestar.handlers.base import BaseRouteHandler
 from litestar.types import HTTPScope
 
 from backend.access.authenticate import Authenticator
-from backend.access.rules import CITIZEN_SCOPES, CitizenPrincipal, PartnerPrincipal, Scope
+from backend.access.rules import (
+    CITIZEN_SCOPES,
+    CitizenPrincipal,
+    PartnerPrincipal,
+    Principal,
+    Scope,
+)
 from backend.kit.problem import Refusal
 
 _STATE_KEY = "principal"
+_FAULT_KEY = "fault"
 Connection = ASGIConnection[Any, Any, Any, Any]
 
 
@@ -25,8 +32,15 @@ class Requires:
 
     async def __call__(self, connection: Connection, _handler: BaseRouteHandler) -> None:
         """Authenticate the caller; raises TokenRefused (401) or Refusal("scope_insufficient")."""
-        authenticator: Authenticator = connection.app.state["authenticator"]
         scope = cast("HTTPScope", connection.scope)
+        fault: Exception | None = scope["state"].pop(_FAULT_KEY, None)
+        if fault is not None:
+            raise fault
+        authenticator: Authenticator = connection.app.state["authenticator"]
+        scope["state"][_STATE_KEY] = await self.admit(scope, authenticator)
+
+    async def admit(self, scope: HTTPScope, authenticator: Authenticator) -> Principal:
+        """Return who sent a request; raises TokenRefused (401) or Refusal("scope_insufficient")."""
         principal = await authenticator.authenticate(
             method=scope["method"],
             path=scope["raw_path"].decode("ascii", "replace"),
@@ -36,7 +50,12 @@ class Requires:
         expected = CitizenPrincipal if self.scope in CITIZEN_SCOPES else PartnerPrincipal
         if not isinstance(principal, expected) or self.scope not in principal.scopes:
             raise Refusal("scope_insufficient", scope=str(self.scope))
-        scope["state"][_STATE_KEY] = principal
+        return principal
+
+
+def let_guard_raise(scope: HTTPScope, fault: Exception) -> None:
+    """Hand a request that failed below the framework to its guard, to be answered as any other."""
+    scope["state"][_FAULT_KEY] = fault
 
 
 class Public:

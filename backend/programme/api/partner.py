@@ -45,31 +45,14 @@ class NotEligibleView(msgspec.Struct, frozen=True):
 _NOT_ELIGIBLE = NotEligibleView(False)
 
 
-@post(
-    "/v1/eligibility-checks",
-    operation_id="eligibility_check_create",
-    tags=["partner"],
-    guards=[requires(Scope.ELIGIBILITY_VERIFY)],
-    status_code=HTTP_200_OK,
-    cache_control=CacheControlHeader(no_store=True),
-    responses=problems(
-        "body_invalid",
-        "insufficient_authorization_details",
-        "scope_insufficient",
-        "token_invalid",
-        "too_many_requests",
-        "unavailable",
-    ),
-)
-async def create_eligibility_check(
-    data: JSONBody[EligibilityCheckCreate],
-    partner: NamedDependency[PartnerPrincipal],
-    eligibility: NamedDependency[EligibilityDesk],
-) -> EligibleView | NotEligibleView:
-    """Verify a citizen's benefit. The look is in the citizen's ledger before the answer leaves.
+PATH = "/v1/eligibility-checks"
+GUARD = requires(Scope.ELIGIBILITY_VERIFY)
 
-    It takes no Idempotency-Key: each check is a look of its own, and asking again is one more.
-    """
+
+async def answer_check(
+    data: EligibilityCheckCreate, *, partner: PartnerPrincipal, eligibility: EligibilityDesk
+) -> EligibleView | NotEligibleView:
+    """Answer a check; raises Refusal insufficient_authorization_details and what the desk does."""
     if not covers(partner.details, data.programme):
         raise Refusal("insufficient_authorization_details")
     answer = await eligibility.check(
@@ -94,6 +77,34 @@ async def create_eligibility_check(
         decision_id=answer.decision_id,
         valid_until=answer.valid_until,
     )
+
+
+@post(
+    PATH,
+    operation_id="eligibility_check_create",
+    tags=["partner"],
+    guards=[GUARD],
+    status_code=HTTP_200_OK,
+    cache_control=CacheControlHeader(no_store=True),
+    responses=problems(
+        "body_invalid",
+        "insufficient_authorization_details",
+        "scope_insufficient",
+        "token_invalid",
+        "too_many_requests",
+        "unavailable",
+    ),
+)
+async def create_eligibility_check(
+    data: JSONBody[EligibilityCheckCreate],
+    partner: NamedDependency[PartnerPrincipal],
+    eligibility: NamedDependency[EligibilityDesk],
+) -> EligibleView | NotEligibleView:
+    """Verify a citizen's benefit. The look is in the citizen's ledger before the answer leaves.
+
+    It takes no Idempotency-Key: each check is a look of its own, and asking again is one more.
+    """
+    return await answer_check(data, partner=partner, eligibility=eligibility)
 
 
 ROUTES = [create_eligibility_check]

@@ -1,5 +1,6 @@
 """Benefits and baselines as they leave the house: an object with `type` and its own amounts."""
 
+from functools import lru_cache
 from typing import Annotated
 
 import msgspec
@@ -108,6 +109,7 @@ class FeeView(_TermView, frozen=True, tag="fee"):
 BaselineView = DepositView | PriceView | PaymentView | RateView | HandlingView | FeeView
 
 
+@lru_cache(maxsize=1_000)  # as many as there are programmes in their versions, and few more
 def benefit_view(benefit: Benefit) -> BenefitView:
     """Return a benefit as it leaves the house."""
     view: BenefitView = msgspec.convert(msgspec.to_builtins(benefit), BenefitView)
