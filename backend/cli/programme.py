@@ -65,7 +65,7 @@ def programme_end(*, code: str, as_json: bool) -> None:
 @programme.command("list")
 @JSON_OPTION
 def programme_list(*, as_json: bool) -> None:
-    """List the programmes in force, with their seats."""
+    """List the programmes in force, with their seats: people are counted in twenties."""
 
     async def find(tx: Tx) -> list[PublishedProgramme]:
         return await service.list_programmes(tx)
@@ -81,7 +81,7 @@ def programme_list(*, as_json: bool) -> None:
         state = "ended" if each.is_ended else "in force"
         click.echo(
             f"{document.code} {document.name_zh} ({document.name_en}) version {document.version},"
-            f" {state}: {each.seats.taken} of {each.seats.total} seats taken"
+            f" {state}: {each.seats.taken_told} of {each.seats.total} seats taken"
         )
 
 
@@ -131,5 +131,5 @@ def _facts_of(published: PublishedProgramme) -> dict[str, object]:
         "version": document.version,
         "is_ended": published.is_ended,
         "seats_total": published.seats.total,
-        "seats_taken": published.seats.taken,
+        "seats_taken": published.seats.taken_told,
     }

@@ -53,7 +53,28 @@ def ending(day: date) -> Programme:
 
 def test_who_meets_the_rule_can_enrol() -> None:
     found = offer()
-    assert (found.state, found.missing, found.seats_left) == (OfferState.AVAILABLE, [], 7)
+    assert (found.state, found.missing, found.seats_left) == (OfferState.AVAILABLE, [], 10)
+
+
+@pytest.mark.parametrize(
+    ("total", "taken", "left", "counted"),
+    [
+        (200_000, 0, 200_000, 0),
+        (200_000, 1, 200_000, 0),
+        (200_000, 19, 200_000, 0),
+        (200_000, 20, 199_980, 20),
+        (200_000, 39, 199_980, 20),
+        (45, 44, 5, 40),
+        (45, 45, 0, 45),  # that all are taken everybody is told
+        (10, 3, 10, 0),
+    ],
+)
+def test_how_many_are_enrolled_is_told_in_twenties(
+    total: int, taken: int, left: int, counted: int
+) -> None:
+    """产品原则 12: nobody watches single citizens come and go by a number (k = 20)."""
+    seats = Seats(total, taken)
+    assert (offer(seats=seats).seats_left, seats.taken_told) == (left, counted)
 
 
 def test_who_does_not_is_told_what_is_now_and_what_is_needed() -> None:

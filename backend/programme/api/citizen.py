@@ -61,7 +61,8 @@ class RunningEnrolmentView(msgspec.Struct, frozen=True):
 class OfferView(msgspec.Struct, frozen=True):
     """A programme as the citizen sees it.
 
-    `offer` is available, enrolled, not_yet, sold_out, join_first or closed. Every group in
+    `offer` is available, enrolled, not_yet, sold_out, join_first or closed; `seats_left` counts
+    those enrolled in twenties, and is 0 only when none is free. Every group in
     `missing` must be met; for an enrolled citizen they say why partners get no yes at present.
     """
 

@@ -12,6 +12,9 @@ from backend.programme.rules.document import Programme
 from backend.programme.rules.fact import Unit, Vocabulary
 from backend.programme.rules.rule import Comparison, Facts, Step, evaluate
 
+# Numbers about people are told so that nobody's coming or going can be read off them.
+PEOPLE_TOLD_IN = 20
+
 
 class OfferState(StrEnum):
     """Where a citizen stands with a programme."""
@@ -46,6 +49,18 @@ class Seats(msgspec.Struct, frozen=True):
         assert 0 <= self.taken <= self.total, "seats can't be oversold"
         return self.total - self.taken
 
+    @property
+    def taken_told(self) -> int:
+        """How many are enrolled, as others may know it: whole twenties, or all."""
+        if self.left == 0:
+            return self.total
+        return self.taken // PEOPLE_TOLD_IN * PEOPLE_TOLD_IN
+
+    @property
+    def left_told(self) -> int:
+        """How many places are free, by what may be known of those enrolled; 0 when none is."""
+        return self.total - self.taken_told
+
 
 class Lack(msgspec.Struct, frozen=True):
     """One condition that is not met: what it is now and what is needed, in words for a citizen.
@@ -66,7 +81,8 @@ class Offer(msgspec.Struct, frozen=True):
     """A programme as one citizen sees it.
 
     `missing` holds groups; of each group, one condition met would be enough. It is also filled
-    for an enrolled citizen who fell below the rule: a partner then gets no yes.
+    for an enrolled citizen who fell below the rule: a partner then gets no yes. `seats_left` is
+    what may be told: the others' comings and goings show in twenties only.
     """
 
     programme: Programme
@@ -102,7 +118,7 @@ def decide_offer(
         state = OfferState.NOT_YET
     else:
         state = OfferState.AVAILABLE if seats.left > 0 else OfferState.SOLD_OUT
-    return Offer(programme, state, missing, seats.left, enrolment)
+    return Offer(programme, state, missing, seats.left_told, enrolment)
 
 
 def check_enrolment(
