@@ -10,20 +10,19 @@ import contextlib
 import fcntl
 import http.client
 import os
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import FrameType
-from typing import IO, Final, NoReturn, Protocol
+from typing import IO, Final, Protocol
 
 import click
 
-from backend.cli.environment import Fault, refuse_busy_port, run, write_local_variables
+from backend.cli.environment import Fault, refuse_busy_port, write_local_variables
 from backend.cli.local_city import ensure_city, ensure_keys, ready_lines
-from backend.kit.child import ChildError, bound_to_us, claim, open_log
+from backend.cli.stopping import Stop, Stopped
+from backend.kit.child import ChildError, bound_to_us, claim, end, open_log
 from backend.kit.embedded import start_postgres, start_valkey
 from backend.kit.migrate import migrate
 from backend.settings import Settings, SettingsFault, load_settings
@@ -32,10 +31,6 @@ READY_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 6.0  # for API and worker together; the servers take a fraction of a second
 LEFTOVER_SECONDS: Final = 10.0
 POLL_SECONDS: Final = 0.1
-
-
-class Stopped(BaseException):
-    """Somebody asked the stack to stop; a BaseException so that nothing mistakes it for a fault."""
 
 
 class Running(Protocol):
@@ -61,57 +56,54 @@ def local(*, citizens: int) -> None:
         raise Fault("; ".join(fault.faults)) from None
     if settings.is_production:
         raise Fault("the local stack is a demo: in production run `serve`, `worker` and `migrate`")
-    for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(sign, _on_signal)
+    stop = Stop()
+    stop.listen()
     try:
         with contextlib.ExitStack() as stack:
-            _supervise(settings, stack, citizens=citizens)
+            _supervise(settings, stack, stop, citizens=citizens)
     except Stopped:
         click.echo("Stopped.")
     except ChildError as fault:
         raise Fault(str(fault)) from None
 
 
-def _on_signal(_number: int, _frame: FrameType | None) -> NoReturn:
-    for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(sign, signal.SIG_IGN)  # stopping takes a moment, and is under way
-    raise Stopped
-
-
-def _supervise(settings: Settings, stack: contextlib.ExitStack, *, citizens: int) -> None:
+def _supervise(
+    settings: Settings, stack: contextlib.ExitStack, stop: Stop, *, citizens: int
+) -> None:
     directory = _claim(settings.local_dir, stack)
-    family = _wait_for_leftovers(directory, stack)
+    family = _wait_for_leftovers(directory, stack, stop)
     _refuse_busy_ports(settings)
     variables = ensure_keys(settings, directory)
     children: dict[str, Running] = {}
     if settings.database_url is None:
-        postgres = stack.enter_context(start_postgres(directory / "postgres"))
+        postgres = stack.enter_context(start_postgres(directory / "postgres", look=stop.look))
         variables["CREDIT_DATABASE_URL"] = postgres.url
         children["PostgreSQL"] = postgres
     if settings.valkey_url is None:
-        valkey = stack.enter_context(start_valkey(directory / "valkey"))
+        valkey = stack.enter_context(start_valkey(directory / "valkey", look=stop.look))
         variables["CREDIT_VALKEY_URL"] = valkey.url
         children["Valkey"] = valkey
     environment = {**os.environ, **variables}
     settings = load_settings(environment)
     assert settings.database_url is not None
-    applied = run(migrate(settings.database_url))
+    applied = stop.run(migrate(settings.database_url))
     if applied:
         click.echo(f"migrated the schema: {applied[0]} to {applied[-1]}")
-    ensure_city(settings, environment, citizens=citizens)
+    ensure_city(settings, environment, stop, citizens=citizens)
     for name, command in (("API", "serve"), ("worker", "worker")):
         log = stack.enter_context(open_log(directory / f"{command}.log"))
         process = _start(command, environment, log, family)
-        stack.callback(_stop, process)
+        # All are asked at once (_ask_to_stop), so waiting for one after the other adds nothing.
+        stack.callback(end, process, STOP_SECONDS)
         children[name] = process
     stack.callback(_ask_to_stop, list(children.values()))
     file = write_local_variables(directory, environment)
     stack.callback(file.unlink, missing_ok=True)
-    _wait_until_ready(settings, children, directory)
+    _wait_until_ready(settings, children, directory, stop)
     click.echo("\n".join(ready_lines(settings)))
     while True:
         _refuse_the_dead(children, directory)
-        time.sleep(POLL_SECONDS)
+        stop.pause(POLL_SECONDS)
 
 
 def _claim(directory: Path, stack: contextlib.ExitStack) -> Path:
@@ -125,7 +117,7 @@ def _claim(directory: Path, stack: contextlib.ExitStack) -> Path:
     return directory
 
 
-def _wait_for_leftovers(directory: Path, stack: contextlib.ExitStack) -> IO[str]:
+def _wait_for_leftovers(directory: Path, stack: contextlib.ExitStack, stop: Stop) -> IO[str]:
     """Wait for the children of a killed predecessor; gives the lock that our children inherit.
 
     A lock of its own, held through an inherited descriptor by each child for as long as it lives:
@@ -139,7 +131,7 @@ def _wait_for_leftovers(directory: Path, stack: contextlib.ExitStack) -> IO[str]
         except BlockingIOError:
             if time.monotonic() > deadline:
                 raise Fault("the API or worker of a killed stack does not end") from None
-            time.sleep(POLL_SECONDS)
+            stop.pause(POLL_SECONDS)
         else:
             return family
 
@@ -173,23 +165,15 @@ def _ask_to_stop(children: Sequence[Running]) -> None:
             child.terminate()
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    # All were asked at once (_ask_to_stop), so waiting for one after the other adds nothing.
-    process.terminate()
-    try:
-        process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-
-
-def _wait_until_ready(settings: Settings, children: Mapping[str, Running], directory: Path) -> None:
+def _wait_until_ready(
+    settings: Settings, children: Mapping[str, Running], directory: Path, stop: Stop
+) -> None:
     deadline = time.monotonic() + READY_SECONDS
     while not _is_ready(settings):
         _refuse_the_dead(children, directory)
         if time.monotonic() > deadline:
             raise Fault(f"the API is not ready after {READY_SECONDS:.0f} s: see {directory}")
-        time.sleep(POLL_SECONDS)
+        stop.pause(POLL_SECONDS)
 
 
 def _is_ready(settings: Settings) -> bool:

@@ -4,7 +4,6 @@ import base64
 import csv
 import json
 import os
-import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
@@ -16,8 +15,8 @@ from joserfc.jwk import ECKey
 
 from backend.access.rules import Scope
 from backend.app import open_vault
-from backend.cli.environment import Fault, run
-from backend.kit.child import bound_to_us
+from backend.cli.environment import Fault
+from backend.cli.stopping import Stop
 from backend.kit.clock import SystemClock
 from backend.kit.postgres import Database, Tx
 from backend.oauth import service as oauth
@@ -73,22 +72,24 @@ def _write_key(path: Path) -> None:
     fresh.rename(path)  # a kill leaves a whole key or none
 
 
-def ensure_city(settings: Settings, environment: Mapping[str, str], *, citizens: int) -> None:
+def ensure_city(
+    settings: Settings, environment: Mapping[str, str], stop: Stop, *, citizens: int
+) -> None:
     """Make the demo city on the first start, and publish what a newer release brings with it.
 
     The partner's client comes last, so where it is known everything before it is done; whatever
     a kill left half done is done again, and each step bears that.
     """
     client_file = _demo(settings) / f"{CLIENT}.json"
-    if run(_prepare(settings)):
+    if stop.run(_prepare(settings)):
         if not client_file.exists():
             raise Fault(
                 f"the database knows the client {CLIENT}, but its key {client_file} is missing:"
                 f" put it back, or delete {settings.local_dir} to start anew"
             )
         return
-    _seed(environment, citizens)
-    run(_add_library(settings, _ensure_client_key(client_file)))
+    _seed(environment, citizens, stop)
+    stop.run(_add_library(settings, _ensure_client_key(client_file)))
 
 
 async def _prepare(settings: Settings) -> bool:
@@ -117,11 +118,10 @@ def _demo(settings: Settings) -> Path:
     return settings.local_dir.resolve() / "demo"
 
 
-def _seed(environment: Mapping[str, str], citizens: int) -> None:
-    # A process of its own: it shows its progress, and a signal to us ends it with us.
-    words = [sys.executable, "-m", "backend", "seed", "--citizens", str(citizens), "--seed", "1"]
-    done = subprocess.run(bound_to_us(words), env=environment, check=False)  # noqa: S603 - ours
-    if done.returncode != 0:
+def _seed(environment: Mapping[str, str], citizens: int, stop: Stop) -> None:
+    # A process of its own: it shows its progress, and can be stopped in the middle.
+    words = ["seed", "--citizens", str(citizens), "--seed", "1"]
+    if stop.call([sys.executable, "-m", "backend", *words], environment) != 0:
         raise Fault("the demo city could not be made")
 
 

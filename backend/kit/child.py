@@ -80,10 +80,23 @@ def _running(binary: str, home: Path) -> list[int]:
     return found
 
 
+def look_at_nothing() -> None:
+    """Stand in for a `look` that nobody gave: whoever waits has no reason to give up."""
+
+
 def spawn(
-    command: Sequence[str], home: Path, log_path: Path, ready: Callable[[], bool]
+    command: Sequence[str],
+    *,
+    home: Path,
+    log_path: Path,
+    ready: Callable[[], bool],
+    look: Callable[[], None] = look_at_nothing,
 ) -> subprocess.Popen[bytes]:
-    """Run the server in a session of its own and wait until it is ready."""
+    """Run the server in a session of its own and wait until it is ready.
+
+    `look` is called while waiting, and may raise to give up. Raises ChildError, and then or when
+    `look` raises, nothing is left running.
+    """
     deadline = time.monotonic() + START_SECONDS
     with open_log(log_path) as log:
         begin = log.tell()
@@ -101,12 +114,22 @@ def spawn(
                 if process.poll() is not None or time.monotonic() > deadline:
                     said = _last_words(log_path, begin)
                     raise ChildError(f"a server did not start: {said}")
+                look()
                 time.sleep(POLL_SECONDS)
         except BaseException:
-            process.kill()
-            process.wait()
+            end(process)
             raise
     return process
+
+
+def end(process: subprocess.Popen[bytes], seconds: float = STOP_SECONDS) -> None:
+    """Ask a child to end, and kill it if it hasn't within `seconds`."""
+    process.terminate()
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 @contextlib.contextmanager

@@ -29,6 +29,7 @@ from backend.kit.child import (
     bound_to_us,
     claim,
     end_leftover,
+    look_at_nothing,
     open_log,
     plain_environment,
     spawn,
@@ -102,12 +103,15 @@ class EmbeddedServer:
         self.stop()
 
 
-def start_postgres(directory: Path, *, durable: bool = True) -> EmbeddedServer:
+def start_postgres(
+    directory: Path, *, durable: bool = True, look: Callable[[], None] = look_at_nothing
+) -> EmbeddedServer:
     """Start PostgreSQL 18 on the data in `directory`, made on the first call; url = a DSN.
 
     Call it from a thread that lives as long as the server is wanted: the kernel's death signal
     follows the starting thread. `durable=False` gives up safety against a crash of the machine
-    for speed (tests). Raises ChildError with one clear line.
+    for speed (tests). `look` is called while waiting, and may raise to give up. Raises ChildError
+    with one clear line.
     """
     directory = directory.resolve()
     owner = _prepare(directory)
@@ -126,7 +130,13 @@ def start_postgres(directory: Path, *, durable: bool = True) -> EmbeddedServer:
         command = [*launch("INT"), str(_postgres_bin() / "postgres"), "-D", str(data)]
         for name, value in settings.items():
             command += ["-c", f"{name}={value}"]
-        process = spawn(command, data, directory / "log", lambda: _postgres_ready(data))
+        process = spawn(
+            command,
+            home=data,
+            log_path=directory / "log",
+            ready=lambda: _postgres_ready(data),
+            look=look,
+        )
     except BaseException:
         lock.close()
         raise
@@ -134,7 +144,7 @@ def start_postgres(directory: Path, *, durable: bool = True) -> EmbeddedServer:
     return EmbeddedServer(url, process, lock, (signal.SIGINT, signal.SIGQUIT), sockets=sockets)
 
 
-def start_valkey(directory: Path) -> EmbeddedServer:
+def start_valkey(directory: Path, *, look: Callable[[], None] = look_at_nothing) -> EmbeddedServer:
     """Start Valkey in `directory`; url = `unix://PATH`. It keeps nothing: no truth lives in it.
 
     The same thread rule and errors as start_postgres.
@@ -160,7 +170,9 @@ def start_valkey(directory: Path) -> EmbeddedServer:
         command = [*_launcher(owner, (directory, binary))("TERM"), str(binary)]
         for name, value in settings.items():
             command += [f"--{name}", value]
-        process = spawn(command, directory, directory / "log", path.is_socket)
+        process = spawn(
+            command, home=directory, log_path=directory / "log", ready=path.is_socket, look=look
+        )
     except BaseException:
         lock.close()
         raise
