@@ -138,6 +138,26 @@ async def test_every_table_with_a_subject_has_its_fate_written_down(tx: Tx) -> N
     assert await tables_with_a_subject(tx) == known
 
 
+@pytest.mark.parametrize(
+    ("begins_zh", "begins_en", "words"),
+    [
+        ("六、", "6. ", [("记录", "records"), ("授权", "consents"), ("查询记录", "access record")]),
+        ("六、", "6. ", [("答复", "answers"), ("假名", "pseudonym")]),
+        ("七、", "7. ", [("授权", "consents"), ("查询记录", "access record"), ("答复", "answers")]),
+    ],
+)
+def test_the_notice_says_what_stays(
+    begins_zh: str, begins_en: str, words: list[tuple[str, str]]
+) -> None:
+    """个人信息保护法 17: what is told before joining is true, of what STAYS names too."""
+    notice = service.CURRENT_NOTICE
+    (said_zh,) = [each for each in notice.text_zh.splitlines() if each.startswith(begins_zh)]
+    (said_en,) = [each for each in notice.text_en.splitlines() if each.startswith(begins_en)]
+    for word_zh, word_en in words:
+        assert word_zh in said_zh
+        assert word_en in said_en
+
+
 @pytest.mark.parametrize("deletes", [False, True])
 async def test_leaving_and_deleting_erase_what_they_promise(
     tx: Tx, vault: Vault, deletes: bool
