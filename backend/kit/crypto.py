@@ -96,6 +96,7 @@ class Vault:
         assert len(digest_key) == KEY_BYTES, "the digest key has 32 bytes"
         self._cipher = PROFILES[profile]()
         self._kek = _derive(kek, b"creditplus/kek", self._cipher.key_bytes)
+        self._carried_key = _derive(kek, b"creditplus/carried", self._cipher.key_bytes)
         self._digest_key = _derive(digest_key, b"creditplus/digest", KEY_BYTES)
 
     def digest(self, purpose: str, value: str) -> bytes:
@@ -127,10 +128,8 @@ class Vault:
 
     def unseal(self, data_key: bytes, sealed: bytes, *, aad: str) -> bytes:
         """Open what `seal` sealed for the same place, or raise SealBroken."""
-        try:
-            return self._cipher.decrypt(self._unwrap(data_key), sealed, aad.encode())
-        except (InvalidTag, ValueError):
-            raise SealBroken(aad.partition("|")[0]) from None
+        key = self._unwrap(data_key)
+        return self._opened(key, sealed, aad.encode(), aad.partition("|")[0])
 
     def seal_service(self, plaintext: bytes, *, aad: str) -> bytes:
         """Seal something that belongs to the service and not to one citizen, under the KEK."""
@@ -138,16 +137,28 @@ class Vault:
 
     def unseal_service(self, sealed: bytes, *, aad: str) -> bytes:
         """Open what `seal_service` sealed for the same place, or raise SealBroken."""
-        try:
-            return self._cipher.decrypt(self._kek, sealed, b"service|" + aad.encode())
-        except (InvalidTag, ValueError):
-            raise SealBroken(aad.partition("|")[0]) from None
+        return self._opened(self._kek, sealed, b"service|" + aad.encode(), aad.partition("|")[0])
+
+    def seal_carried(self, plaintext: bytes, *, aad: str) -> bytes:
+        """Seal what a stranger carries for us and brings back.
+
+        Under a key of its own: strangers can have as much sealed as they like, and a GCM key is
+        good for so many nonces only (NIST SP 800-38D section 8.3: 2^32 random ones).
+        """
+        return self._cipher.encrypt(self._carried_key, plaintext, aad.encode())
+
+    def unseal_carried(self, sealed: bytes, *, aad: str) -> bytes:
+        """Open what `seal_carried` sealed with the same `aad`, or raise SealBroken."""
+        return self._opened(self._carried_key, sealed, aad.encode(), aad.partition("|")[0])
 
     def _unwrap(self, data_key: bytes) -> bytes:
+        return self._opened(self._kek, data_key, _WRAP_AAD, "data_key")
+
+    def _opened(self, key: bytes, sealed: bytes, aad: bytes, what: str) -> bytes:
         try:
-            return self._cipher.decrypt(self._kek, data_key, _WRAP_AAD)
+            return self._cipher.decrypt(key, sealed, aad)
         except (InvalidTag, ValueError):
-            raise SealBroken("data_key") from None
+            raise SealBroken(what) from None
 
 
 def _derive(secret: bytes, label: bytes, length: int) -> bytes:

@@ -61,7 +61,7 @@ def device_cookie(site: Site, device: str) -> Cookie:
 
 def pending_cookie(site: Site, vault: Vault, pending: Pending, *, device: str) -> Cookie:
     """Return the cookie with a half-done sign-in, sealed for this browser alone."""
-    sealed = vault.seal_service(msgspec.json.encode(pending), aad=_pending_aad(device))
+    sealed = vault.seal_carried(msgspec.json.encode(pending), aad=_pending_aad(device))
     # Without padding: a cookie's value with an equals sign would need quotes.
     value = base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
     return _cookie(site, "pending", value, PENDING_SECONDS)
@@ -92,10 +92,11 @@ def read_pending(
     try:
         padded = value.encode("ascii") + b"=" * (-len(value) % 4)
         sealed = base64.b64decode(padded, altchars=b"-_", validate=True)
-        opened = vault.unseal_service(sealed, aad=_pending_aad(device))
+        opened = vault.unseal_carried(sealed, aad=_pending_aad(device))
+        # Not ours in shape: another release sealed it.
+        pending = msgspec.json.decode(opened, type=Pending)
     except (UnicodeEncodeError, binascii.Error, ValueError, SealBroken):
         return None
-    pending = msgspec.json.decode(opened, type=Pending)
     return pending if now < pending.expires_at else None
 
 

@@ -4,6 +4,7 @@ Method: a browser without a screen on the whole application in process, on a dat
 codes come out of the demo sender's file as they would out of a phone.
 """
 
+import base64
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from backend.kit.clock import FixedClock
+from backend.kit.crypto import SealBroken
 from tests.support.web import Browser, Page
 from tests.support.web_world import PHONE, World, phone_of, web_world
 
@@ -247,6 +249,32 @@ async def test_a_half_done_sign_in_is_good_in_its_own_browser_only(world: World)
     await theirs.open("/sign-in")
     theirs.http.cookies.set("credit_pending", mine.http.cookies["credit_pending"])
     assert (await theirs.open("/sign-in/code")).location == "/sign-in"
+
+
+async def test_what_a_browser_carries_is_sealed_with_a_key_of_its_own(world: World) -> None:
+    """Anybody can have a cookie sealed, so the key that wraps data keys has no part in it."""
+    browser = world.browser()
+    page = await browser.open("/sign-in")
+    await browser.submit(page.form("/sign-in"), phone=PHONE)
+    cookie, device = (browser.http.cookies[f"credit_{part}"] for part in ("pending", "device"))
+    sealed = base64.urlsafe_b64decode(cookie + "=" * (-len(cookie) % 4))
+    vault, aad = world.house.vault, f"web|pending|{device}"
+    assert PHONE in vault.unseal_carried(sealed, aad=aad).decode()
+    with pytest.raises(SealBroken):
+        vault.unseal_service(sealed, aad=aad)
+
+
+async def test_a_cookie_of_another_release_is_no_cookie(world: World) -> None:
+    """What was half done when a release went out begins anew, and breaks nothing."""
+    browser = world.browser()
+    await browser.open("/sign-in")
+    device = browser.http.cookies["credit_device"]
+    sealed = world.house.vault.seal_carried(b'{"phone":"x"}', aad=f"web|pending|{device}")
+    browser.http.cookies.set(
+        "credit_pending", base64.urlsafe_b64encode(sealed).decode().rstrip("=")
+    )
+    page = await browser.open("/sign-in/code")
+    assert (page.status, page.location) == (303, "/sign-in")
 
 
 async def test_a_half_done_sign_in_is_over_after_ten_minutes(

@@ -52,6 +52,18 @@ def test_any_changed_byte_breaks_the_seal(vault: Vault) -> None:
             vault.unseal_service(short, aad="signing_key|private|k1")
 
 
+def test_what_is_carried_by_strangers_has_a_key_of_its_own(vault: Vault) -> None:
+    carried = vault.seal_carried(b"x", aad="a")
+    assert vault.unseal_carried(carried, aad="a") == b"x"
+    for broken, aad in ((carried, "b"), (carried[:-1], "a"), (b"", "a")):
+        with pytest.raises(SealBroken):
+            vault.unseal_carried(broken, aad=aad)
+    with pytest.raises(SealBroken):
+        vault.unseal_service(carried, aad="a")
+    with pytest.raises(SealBroken):
+        vault.unseal_carried(vault.seal_service(b"x", aad="a"), aad="a")
+
+
 def test_two_seals_of_one_value_differ(vault: Vault) -> None:
     key = vault.new_data_key()
     assert vault.seal(key, b"x", aad="a") != vault.seal(key, b"x", aad="a")
