@@ -23,7 +23,7 @@ from backend.web.cookie import Pending, read_pending
 from backend.web.form import Fault
 from backend.web.render import render_page, see_other
 from backend.web.session import AnyRequest, Visit
-from backend.web.sign_in import enter
+from backend.web.sign_in import end_former, enter
 from backend.web.words import Text
 
 OPEN = public("people without an account open one here, with a code sent to their phone")
@@ -129,6 +129,7 @@ async def open_account(
     pending = read_pending(request, visit.site, visit.vault, now=now)
     if pending is None or not pending.code:
         return see_other(visit, "/sign-in")
+    former = await visit.door.find_visitor(request)
     try:
         async with db.write() as tx:
             decision = await citizen.register(
@@ -145,6 +146,7 @@ async def open_account(
                 jkt=None,
                 kind=SessionKind.WEB,
             )
+            await end_former(tx, former, decision, now=now)
     except Refusal as refusal:
         if refusal.code not in _REGISTER_FAULTS:
             raise

@@ -5,7 +5,7 @@ page to come back to) travels in one sealed cookie: nothing personal is ever par
 """
 
 import unicodedata
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 from litestar import Response, get, post
@@ -32,7 +32,7 @@ from backend.citizen.rules import (
 from backend.kit.clock import Clock
 from backend.kit.ids import token_hash
 from backend.kit.log import get_log
-from backend.kit.postgres import Database
+from backend.kit.postgres import Database, Tx
 from backend.kit.problem import Refusal
 from backend.web.cookie import (
     PENDING_SECONDS,
@@ -243,6 +243,7 @@ async def open_session(
     if not (code.isascii() and code.isdigit() and len(code) == CODE_DIGITS):
         view = code_view(pending, [Fault("code", _CODE_SHAPE)])
         return render_page(visit, "code.html", view, status=422)
+    former = await visit.door.find_visitor(request)
     async with db.write() as tx:
         decision = await citizen.sign_in(
             tx,
@@ -255,6 +256,7 @@ async def open_session(
             jkt=None,
             kind=SessionKind.WEB,
         )
+        await end_former(tx, former, decision, now=now)
     match decision:
         case SignedIn():
             return enter(visit, pending, decision)
@@ -283,6 +285,12 @@ async def end_session(
     async with db.write() as tx:
         await citizen.end_session(tx, token_hash=token_hash(visitor.token), now=clock.now())
     return see_other(visit, "/sign-in", ended_cookie(visit.site, ""))
+
+
+async def end_former(tx: Tx, former: Visitor | None, decision: object, *, now: datetime) -> None:
+    """End the session a browser had before it got another: its cookie is about to be lost."""
+    if former is not None and isinstance(decision, SignedIn):
+        await citizen.end_session(tx, token_hash=token_hash(former.token), now=now)
 
 
 def enter(visit: Visit, pending: Pending, signed: SignedIn) -> Response[bytes]:

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from backend.citizen import service as citizen
 from backend.kit.clock import FixedClock
 from backend.kit.crypto import SealBroken
+from backend.kit.ids import token_hash
 from tests.support.web import Browser, Page
 from tests.support.web_world import PHONE, World, phone_of, web_world
 
@@ -202,6 +204,33 @@ async def test_signing_in_gives_a_token_that_was_not_there_before(world: World) 
     browser.http.cookies.set("credit_session", "cp_st_" + "A" * 43, domain="127.0.0.1")
     await world.sign_in(browser)
     assert browser.http.cookies["credit_session"] != "cp_st_" + "A" * 43
+
+
+@pytest.mark.parametrize("second", [1, 2], ids=["herself again", "somebody new"])
+async def test_signing_in_ends_the_session_that_was_there_before(world: World, second: int) -> None:
+    """In the same browser, from a page opened before: nobody's session is left behind in it."""
+    browser = world.browser()
+    early = await browser.open("/sign-in")
+    await world.sign_in(browser)
+    former = browser.http.cookies["credit_session"]
+    await world.sign_in(browser, serial=second, page=early)
+    assert browser.http.cookies["credit_session"] != former
+    assert (await browser.open("/")).status == 200
+    thief = world.browser()
+    thief.http.cookies.set("credit_session", former)
+    assert (await thief.open("/")).location == "/sign-in?to=home"
+
+
+async def test_signing_in_ends_no_apps_session(world: World) -> None:
+    """A cookie proves no key."""
+    browser = world.browser()
+    token = await world.app_token()
+    early = await browser.open("/sign-in")
+    browser.http.cookies.set("credit_session", token)
+    await world.sign_in(browser, page=early)
+    async with world.house.database.read() as tx:
+        now = world.house.clock.now()
+        assert await citizen.find_session(tx, token_hash=token_hash(token), now=now) is not None
 
 
 async def test_an_apps_token_is_no_browser_session(world: World) -> None:
