@@ -5,7 +5,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
 from litestar import Litestar, Response, Router
@@ -37,14 +37,13 @@ from backend.citizen.ports import (
     GatewaySender,
     IdentityRegister,
     ParticipationHooks,
+    RealPeopleOnly,
     Sender,
 )
 from backend.consent import service as consent
 from backend.event import service as event
 from backend.event.jobs import Handler
 from backend.event.rules import Event
-from backend.kit import idempotency
-from backend.kit import replay as replay_memory
 from backend.kit.clock import Clock, SystemClock
 from backend.kit.crypto import Vault
 from backend.kit.health import Check, NotReady, database_check, schema_check, valkey_check
@@ -67,6 +66,7 @@ from backend.oauth import service as oauth
 from backend.oauth.credential import PartnerTokens
 from backend.oauth.rules.grant import ACCESS_TOKEN_PREFIX
 from backend.oauth.rules.request import EligibilityDetail
+from backend.partner import service as partner
 from backend.programme import service as programme
 from backend.programme.api.express import ExpressChecks
 from backend.programme.desk import EligibilityDesk
@@ -77,14 +77,6 @@ from backend.web import error as web_error
 from backend.web.session import PageDoor
 
 OUTBOX_LAG_SECONDS_MAX = 300
-
-
-class Purge(Protocol):
-    """A verb that deletes what has expired and returns how much that was."""
-
-    async def __call__(self, tx: Tx, *, now: datetime) -> int:
-        """Delete; bounded, so that no transaction takes long."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -120,6 +112,8 @@ async def open_house(settings: Settings, *, clock: Clock | None = None) -> House
     assert settings.valkey_url is not None
     vault = open_vault(settings)
     database = await Database.open(settings.database_url, size=settings.database_pool_size)
+    if settings.is_production:
+        await _refuse_demo_clients(database)
     valkey = Valkey.open(settings.valkey_url)
     clock = clock or SystemClock()
     return House(
@@ -133,6 +127,15 @@ async def open_house(settings: Settings, *, clock: Clock | None = None) -> House
         sender=_open_sender(settings),
         identity_register=_open_identity_register(settings, vault),
     )
+
+
+async def _refuse_demo_clients(database: Database) -> None:
+    """Raise SettingsFault when the database has clients whose private keys a demo published."""
+    async with database.read() as tx:
+        clients = await partner.list_demo_clients(tx)
+    if clients:
+        await database.close()
+        raise SettingsFault([f"the database holds demo clients: {', '.join(clients)}"])
 
 
 def open_vault(settings: Settings) -> Vault:
@@ -191,7 +194,8 @@ def _open_identity_register(settings: Settings, vault: Vault) -> IdentityRegiste
     """Return the identity register; without a file nobody is confirmed, so nobody registers."""
     if settings.identity_register_file is None:
         return FileIdentityRegister(frozenset(), vault)
-    return FileIdentityRegister.load(settings.identity_register_file, vault)
+    register = FileIdentityRegister.load(settings.identity_register_file, vault)
+    return RealPeopleOnly(register) if settings.is_production else register
 
 
 def event_handlers(house: House) -> dict[str, Handler]:
@@ -203,27 +207,6 @@ def event_handlers(house: House) -> dict[str, Handler]:
         )
 
     return {"records.changed": recompute}
-
-
-async def sweep(house: House) -> int:
-    """Delete what has expired in every room, a transaction at a time; return how much that was."""
-    count = 0
-    for purge in PURGES:
-        deleted = 1
-        while deleted:  # a purge takes so much and no more: what a busy time left takes several
-            async with house.database.write() as tx:
-                deleted = await purge(tx, now=house.clock.now())
-            count += deleted
-    return count
-
-
-PURGES: tuple[Purge, ...] = (
-    citizen.sweep,
-    event.purge,
-    idempotency.purge,
-    oauth.sweep,
-    replay_memory.purge,
-)
 
 
 def health_checks(house: House) -> list[Check]:

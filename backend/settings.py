@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 PREFIX = "CREDIT_"
+# How the keys of a demo begin: production tells them from keys that an operator made.
+DEMO_KEY_MARK = b"demo"
 _LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -287,6 +289,11 @@ def _faults_together(values: Mapping[str, Any]) -> list[str]:
             "sms_gateway_url",
         )
         if values[name] is None
+    ]
+    faults += [
+        f"{PREFIX}{name.upper()} is a demo's key: make one of your own for production"
+        for name in ("kek", "digest_key")
+        if values[name] is not None and values[name].reveal().startswith(DEMO_KEY_MARK)
     ]
     if values["code_file"] is not None:
         faults.append(f"{PREFIX}CODE_FILE must not be set in production: it shows one-time codes")

@@ -7,17 +7,24 @@ and the outbox hands over once more what was lost with the queue.
 import asyncio
 import contextlib
 import signal
-from typing import Any
+from datetime import datetime
+from typing import Any, Protocol
 
 import msgspec
 from arq import cron
 from arq.connections import ArqRedis, RedisSettings, create_pool
 from arq.worker import Worker, async_check_health, func
 
-from backend.app import House, event_handlers, open_house, sweep
+from backend.app import House, event_handlers, open_house
+from backend.citizen import service as citizen
+from backend.event import service as event
 from backend.event.jobs import HANDLE_JOB, Relay, handle_event
+from backend.kit import idempotency
+from backend.kit import replay as replay_memory
 from backend.kit.log import get_log
 from backend.kit.metric import serve_metrics
+from backend.kit.postgres import Tx
+from backend.oauth import service as oauth
 from backend.score.jobs import recompute_aged
 from backend.settings import Settings
 
@@ -28,6 +35,35 @@ JOB_SECONDS = 30  # after kill -9 a job waits this long for its lock to expire, 
 JOBS_AT_ONCE = 8
 TRIES_MAX = 5
 RECONNECT_SECONDS = 1.0
+
+
+class Purge(Protocol):
+    """A verb that deletes what has expired and returns how much that was."""
+
+    async def __call__(self, tx: Tx, *, now: datetime) -> int:
+        """Delete; bounded, so that no transaction takes long."""
+        ...
+
+
+PURGES: tuple[Purge, ...] = (
+    citizen.sweep,
+    event.purge,
+    idempotency.purge,
+    oauth.sweep,
+    replay_memory.purge,
+)
+
+
+async def sweep(house: House) -> int:
+    """Delete what has expired in every room, a transaction at a time; return how much that was."""
+    count = 0
+    for purge in PURGES:
+        deleted = 1
+        while deleted:  # a purge takes so much and no more: what a busy time left takes several
+            async with house.database.write() as tx:
+                deleted = await purge(tx, now=house.clock.now())
+            count += deleted
+    return count
 
 
 async def sweep_expired(ctx: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ from uuid import UUID
 
 import httpx
 
+from backend.citizen.rules import DEMO_AREA
 from backend.kit.crypto import Vault
 from backend.kit.postgres import Tx
 
@@ -96,6 +97,19 @@ class IdentityRegister(Protocol):
 def identity_digest(vault: Vault, *, national_id: str, name: str, phone: str) -> bytes:
     """Return the keyed digest under which the register holds one person."""
     return vault.digest("identity", f"{national_id}|{name}|{phone}")
+
+
+class RealPeopleOnly:
+    """The register of a city in production: the people of a demo are confirmed by nothing."""
+
+    def __init__(self, register: IdentityRegister) -> None:
+        self._register = register
+
+    def confirms(self, *, national_id: str, name: str, phone: str) -> bool:
+        """Tell what the register says of a number that can be a person's."""
+        return not national_id.startswith(DEMO_AREA) and self._register.confirms(
+            national_id=national_id, name=name, phone=phone
+        )
 
 
 class RegisterFaults(ValueError):

@@ -28,6 +28,9 @@ WEB_SESSION_IDLE = timedelta(hours=12)
 WEB_SESSION_LIFE = timedelta(days=7)
 NAME_SHORTEST, NAME_LONGEST = 2, 50
 
+# Area codes that begin so are issued to nobody: the people of a demo city have them.
+DEMO_AREA = "999"
+
 # GB 11643-1999, 4.2.3 (ISO 7064 MOD 11-2): weight of each of the first 17 digits, and the check
 # character for each remainder.
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)

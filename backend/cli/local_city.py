@@ -21,8 +21,9 @@ from backend.kit.clock import SystemClock
 from backend.kit.postgres import Database, Tx
 from backend.oauth import service as oauth
 from backend.partner import service as partner
+from backend.partner.rules import DEMO_KID_PREFIX
 from backend.programme import service as programme
-from backend.settings import Settings
+from backend.settings import DEMO_KEY_MARK, Settings
 
 PARTNER: Final = "city-library"
 CLIENT: Final = "library-demo"
@@ -67,7 +68,8 @@ def ensure_keys(settings: Settings, directory: Path) -> dict[str, str]:
 def _write_key(path: Path) -> None:
     path.parent.mkdir(mode=0o700, exist_ok=True)
     fresh = path.with_suffix(".new")
-    fresh.write_text(base64.urlsafe_b64encode(os.urandom(32)).decode())
+    key = DEMO_KEY_MARK + os.urandom(32 - len(DEMO_KEY_MARK))
+    fresh.write_text(base64.urlsafe_b64encode(key).decode())
     fresh.chmod(0o600)
     fresh.rename(path)  # a kill leaves a whole key or none
 
@@ -153,12 +155,13 @@ async def _add_library(settings: Settings, public_jwk: dict[str, Any]) -> None:
 def _ensure_client_key(path: Path) -> dict[str, Any]:
     """Make the demo client's key and what it has to know of itself; gives the public part."""
     if not path.exists():
-        key = ECKey.generate_key("P-256", private=True, auto_kid=True)
+        key = ECKey.generate_key("P-256", private=True)
         known = {
             "client_id": CLIENT,
             "partner": PARTNER,
             "redirect_uri": REDIRECT_URI,
-            "jwk": key.as_dict(private=True) | {"alg": "ES256", "use": "sig"},
+            "jwk": key.as_dict(private=True)
+            | {"kid": DEMO_KID_PREFIX + key.thumbprint(), "alg": "ES256", "use": "sig"},
         }
         fresh = path.with_suffix(".new")
         fresh.write_text(json.dumps(known, indent=2) + "\n")

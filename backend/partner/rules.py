@@ -16,6 +16,8 @@ PARTNER_KINDS = ("merchant", "lender")
 
 NAME_LENGTH_MAX = 60
 KEYS_MAX = 10
+# How the key ids of a demo's clients begin: production does not start beside them.
+DEMO_KID_PREFIX = "demo-"
 KID_LENGTH_MAX = 128
 REDIRECT_URIS_MAX = 10
 REDIRECT_URI_LENGTH_MAX = 2000

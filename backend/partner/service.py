@@ -7,7 +7,14 @@ from backend.kit.ids import new_id
 from backend.kit.postgres import ReadTx, Tx
 from backend.kit.problem import Refusal
 from backend.partner import store
-from backend.partner.rules import Client, Partner, client_faults, is_code, partner_faults
+from backend.partner.rules import (
+    DEMO_KID_PREFIX,
+    Client,
+    Partner,
+    client_faults,
+    is_code,
+    partner_faults,
+)
 
 
 async def add_partner(
@@ -97,3 +104,9 @@ async def find_client(tx: ReadTx, *, client_id: str) -> Client | None:
     if not is_code(client_id):
         return None
     return await store.find_client(tx, client_id=client_id)
+
+
+async def list_demo_clients(tx: ReadTx) -> list[str]:
+    """Return the ids of up to 10 clients in use whose keys a demo made."""
+    found = await store.list_clients_by_kid(tx, prefix=DEMO_KID_PREFIX, limit=10)
+    return [each.client_id for each in found]

@@ -1,5 +1,7 @@
 """Partners and clients in SQL."""
 
+import msgspec
+
 from backend.kit.postgres import ReadTx, Tx
 from backend.partner.rules import Client, Partner
 
@@ -81,4 +83,28 @@ async def find_client(tx: ReadTx, *, client_id: str) -> Client | None:
         WHERE client.client_id = $1
         """,
         client_id,
+    )
+
+
+class ClientId(msgspec.Struct, frozen=True):
+    """A client by its id alone."""
+
+    client_id: str
+
+
+async def list_clients_by_kid(tx: ReadTx, *, prefix: str, limit: int) -> list[ClientId]:
+    """Return the clients in use that have a key whose id begins with `prefix`."""
+    return await tx.fetch_all(
+        ClientId,
+        """
+        SELECT client_id
+        FROM client
+        WHERE suspended_at IS NULL AND EXISTS (
+            SELECT FROM jsonb_array_elements(jwks -> 'keys') AS key
+            WHERE starts_with(key ->> 'kid', $1))
+        ORDER BY client_id
+        LIMIT $2
+        """,
+        prefix,
+        limit,
     )

@@ -6,9 +6,10 @@ thousand a second a sweep finds 300,000 of them after five minutes.
 
 from datetime import timedelta
 
-from backend.app import House, sweep
+from backend.app import House
 from backend.kit.clock import FixedClock
 from backend.kit.postgres import Database, Tx
+from backend.worker import sweep
 
 MANY = 120_000
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.settings import VARIABLES, SettingsFault, env_example, load_settings
+from backend.settings import DEMO_KEY_MARK, VARIABLES, SettingsFault, env_example, load_settings
 
 KEY = base64.urlsafe_b64encode(bytes(32)).decode()
 OTHER_KEY = base64.urlsafe_b64encode(bytes(range(32))).decode()
@@ -93,6 +93,13 @@ def test_production_sends_codes_through_nobody_elses_ears() -> None:
     ]
     for url in ("http://127.0.0.1:9/send", "http://[::1]:9/send", "https://sms.example.cn"):
         load_settings({**PRODUCTION, "CREDIT_SMS_GATEWAY_URL": url})
+
+
+@pytest.mark.parametrize("name", ["CREDIT_KEK", "CREDIT_DIGEST_KEY"])
+def test_production_refuses_the_keys_of_a_demo(name: str) -> None:
+    demo_key = base64.urlsafe_b64encode(DEMO_KEY_MARK + bytes(28)).decode()
+    assert "demo's key" in _faults({**PRODUCTION, name: demo_key})[0]
+    load_settings({name: demo_key})
 
 
 @pytest.mark.parametrize(
