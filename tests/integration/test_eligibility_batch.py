@@ -38,6 +38,7 @@ from backend.programme.rules.eligibility import (
     facts_digest,
 )
 from backend.programme.rules.rule import evaluate
+from backend.score import service as score_service
 from tests.conftest import DIGEST_KEY, KEK
 from tests.support.oauth_client import OauthClient
 from tests.support.programme_world import GOOD, City, Person, open_city, set_facts
@@ -435,6 +436,8 @@ async def test_a_decision_can_be_made_again_from_its_trace(city: City) -> None:
         await set_facts(tx, person.subject_id, {**GOOD, "score": 599})
     await committed(city, [question])
     (library,) = [p for p in service.packaged_documents() if p.document.code == "library"]
+    async with city.house.database.read() as tx:
+        score = await score_service.get(tx, subject_id=person.subject_id)
     for row, cause in zip(
         await decisions(city, person), (Cause.ELIGIBLE, Cause.RULE_NOT_MET), strict=True
     ):
@@ -443,6 +446,9 @@ async def test_a_decision_can_be_made_again_from_its_trace(city: City) -> None:
         assert trace.programme_digest == library.digest
         assert row.programme_version == trace.programme_version == 1
         assert facts_digest(trace) == row.facts_digest
+        assert trace.scorecard_version == score.scorecard_version
+        assert trace.score_digest == score.input_digest
+        assert trace.score_as_of == score.as_of
         assert evaluate(library.rule, trace.facts).clauses == trace.clauses
         assert evaluate(library.rule, trace.facts).holds is row.eligible
     salts = {(await trace_of(city, person, row)).salt for row in await decisions(city, person)}

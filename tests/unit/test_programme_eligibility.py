@@ -56,6 +56,9 @@ EVIDENCE = Evidence(
     promised_digest=LIBRARY.digest,
     participation_key=b"key",
     facts=FACTS,
+    scorecard_version="2026-1",
+    score_digest=b"d" * 32,
+    score_as_of=date(2026, 11, 20),
 )
 CHECK = EligibilityCheck(UUID(int=1), UUID(int=2), UUID(int=3), "library-demo", "library")
 
@@ -138,17 +141,27 @@ def test_partners_and_period_are_those_in_force() -> None:
 
 
 def test_the_trace_keeps_the_facts_the_rule_reads_and_no_others() -> None:
-    trace = trace_of(verdict_on(), facts=FACTS, salt=bytes(16))
+    trace = trace_of(verdict_on(), evidence=EVIDENCE, salt=bytes(16))
     assert set(trace.facts) == set(LIBRARY.document.facts)
     assert "indicator.tax_level" not in trace.facts
 
 
+def test_the_trace_says_from_which_score_the_facts_are() -> None:
+    """产品原则 8: the next day the score is another one; the decision still says which it was."""
+    trace = trace_of(verdict_on(), evidence=EVIDENCE, salt=bytes(16))
+    assert (trace.scorecard_version, trace.score_as_of) == ("2026-1", date(2026, 11, 20))
+    assert trace.score_digest == EVIDENCE.score_digest
+
+
 def test_the_digest_can_be_worked_out_again_from_the_trace_and_from_nothing_else() -> None:
-    trace = trace_of(verdict_on(), facts=FACTS, salt=b"s" * 16)
-    inputs = msgspec.json.encode([LIBRARY.digest.hex(), trace.facts], order="sorted")
+    trace = trace_of(verdict_on(), evidence=EVIDENCE, salt=b"s" * 16)
+    from_score = (b"d" * 32).hex()
+    inputs = msgspec.json.encode([LIBRARY.digest.hex(), from_score, trace.facts], order="sorted")
     assert facts_digest(trace) == hashlib.sha256(b"s" * 16 + inputs).digest()
     salted = msgspec.structs.replace(trace, salt=b"t" * 16)
     assert facts_digest(salted) != facts_digest(trace)
+    other = msgspec.structs.replace(trace, score_digest=b"e" * 32)
+    assert facts_digest(other) != facts_digest(trace)
     with pytest.raises(AssertionError, match="short salt"):
         facts_digest(msgspec.structs.replace(trace, salt=b"s"))
 

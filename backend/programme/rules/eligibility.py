@@ -6,7 +6,7 @@ look are written. Only the citizen can see the cause, in the sealed trace.
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -82,6 +82,9 @@ class Evidence(msgspec.Struct, frozen=True):
     promised_digest: bytes | None
     participation_key: bytes | None
     facts: dict[str, Any] | None
+    scorecard_version: str | None
+    score_digest: bytes | None
+    score_as_of: date | None
 
 
 class Cause(StrEnum):
@@ -110,13 +113,20 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 class DecisionTrace(msgspec.Struct, frozen=True):
-    """What is sealed beside a decision: with it, the decision can be made again."""
+    """What is sealed beside a decision: with it, the decision can be made again.
+
+    The score's version, input digest and day say what the facts were worked out from; they are
+    None where there was no score.
+    """
 
     salt: bytes
     cause: Cause
     programme_code: str
     programme_version: int
     programme_digest: bytes
+    scorecard_version: str | None
+    score_digest: bytes | None
+    score_as_of: date | None
     facts: dict[str, int]
     clauses: list[list[Step]]
 
@@ -176,17 +186,21 @@ def decide(
     return Verdict(cause, programme, trace)
 
 
-def trace_of(verdict: Verdict, *, facts: Facts | None, salt: bytes) -> DecisionTrace:
+def trace_of(verdict: Verdict, *, evidence: Evidence, salt: bytes) -> DecisionTrace:
     """Return what is kept of a verdict: of the facts, those that the rule reads."""
     document = verdict.programme.document
     read = facts_of(verdict.programme.rule)
+    facts: Facts = evidence.facts or {}
     return DecisionTrace(
         salt=salt,
         cause=verdict.cause,
         programme_code=document.code,
         programme_version=document.version,
         programme_digest=verdict.programme.digest,
-        facts={code: value for code, value in sorted((facts or {}).items()) if code in read},
+        scorecard_version=evidence.scorecard_version,
+        score_digest=evidence.score_digest,
+        score_as_of=evidence.score_as_of,
+        facts={code: value for code, value in sorted(facts.items()) if code in read},
         clauses=verdict.trace.clauses,
     )
 
@@ -198,7 +212,8 @@ def facts_digest(trace: DecisionTrace) -> bytes:
     salt is erased with the trace.
     """
     assert len(trace.salt) >= 16, "a short salt can be tried out"
-    inputs = msgspec.json.encode([trace.programme_digest.hex(), trace.facts], order="sorted")
+    score = "" if trace.score_digest is None else trace.score_digest.hex()
+    inputs = msgspec.json.encode([trace.programme_digest.hex(), score, trace.facts], order="sorted")
     return hashlib.sha256(trace.salt + inputs).digest()
 
 

@@ -98,7 +98,7 @@ def _decision(
     now: datetime,
 ) -> Decision:
     decision_id = new_id(now)
-    trace = rules.trace_of(verdict, facts=evidence.facts, salt=secrets.token_bytes(_SALT_BYTES))
+    trace = rules.trace_of(verdict, evidence=evidence, salt=secrets.token_bytes(_SALT_BYTES))
     sealed = vault.seal(
         evidence.participation_key or decoy_key,
         msgspec.json.encode(trace),

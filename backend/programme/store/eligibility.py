@@ -65,7 +65,9 @@ async def gather_evidence(
                   partner.suspended_at IS NOT NULL AS is_partner_suspended,
                   programme.ended_at IS NOT NULL AS is_programme_ended,
                   programme.digest AS current_digest, promised.digest AS promised_digest,
-                  participation.data_key AS participation_key, score.facts
+                  participation.data_key AS participation_key, score.facts,
+                  score.scorecard_version, score.input_digest AS score_digest,
+                  score.as_of AS score_as_of
            FROM held
            JOIN partner ON partner.partner_id = held.partner_id
            JOIN programme ON programme.programme_code = held.programme_code
