@@ -30,6 +30,9 @@ _AWAY = (
     TimeoutError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    # A server that is killed says good-bye on idle connections; one handed out between that
+    # message and its end can't begin anything ("another operation is in progress").
+    asyncpg.InternalClientError,
     asyncpg.exceptions.OperatorInterventionError,
     asyncpg.exceptions.TooManyConnectionsError,
 )
@@ -82,15 +85,6 @@ class Tx(ReadTx):
     async def execute_many(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
         """Run a statement once for each row of arguments, in one round trip."""
         await self._connection.executemany(sql, rows)
-
-    async def copy_in(
-        self, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]
-    ) -> int:
-        """COPY rows into a table and return how many went in."""
-        status = await self._connection.copy_records_to_table(
-            table, records=rows, columns=list(columns)
-        )
-        return int(status.rpartition(" ")[2])
 
 
 class _Once:

@@ -22,13 +22,11 @@ import pytest
 
 from backend.kit.postgres import APPLICATION_ROLE
 from tests.support import sql_literals
-from tests.support.sql_literals import Copy, Statement, other_files, sql_files, statements
+from tests.support.sql_literals import Statement, other_files, sql_files, statements
 
 ROOT = Path(__file__).parents[2]
 
-FOUND = [each for path in sql_files() for each in statements(path)]
-STATEMENTS = [each for each in FOUND if isinstance(each, Statement)]
-COPIES = [each for each in FOUND if isinstance(each, Copy)]
+STATEMENTS = [each for path in sql_files() for each in statements(path)]
 
 # Type names of PostgreSQL -> what a value arrives as (kit/postgres.py).
 PYTHON_TYPES: dict[str, tuple[Any, ...]] = {
@@ -122,24 +120,8 @@ async def test_statement_is_what_the_database_and_the_struct_say(
         await connection.execute(f"EXPLAIN (GENERIC_PLAN) {statement.sql}")
 
 
-async def _check_copy(connection: asyncpg.Connection, copy: Copy) -> None:
-    names = ", ".join(f'"{name}"' for name in copy.columns)
-    await connection.prepare(f'SELECT {names} FROM "{copy.table}"')
-    granted = await connection.fetchval("SELECT has_table_privilege($1, 'INSERT')", copy.table)
-    assert granted, f"{copy.place}: the application may not write {copy.table}"
-
-
-async def test_what_is_copied_goes_into_columns_that_exist(connection: asyncpg.Connection) -> None:
-    for copy in COPIES:
-        await _check_copy(connection, copy)
-    with pytest.raises(asyncpg.UndefinedColumnError):
-        await _check_copy(connection, Copy("here", "schema_migration", ("colour",)))
-    with pytest.raises(AssertionError, match="may not write"):
-        await _check_copy(connection, Copy("here", "schema_migration", ("version",)))
-
-
 def test_sql_stands_in_stores_and_the_kit_only() -> None:
-    verbs = sql_literals.FETCHES | sql_literals.WRITES | {"copy_in"}
+    verbs = sql_literals.FETCHES | sql_literals.WRITES
     found = [
         f"{path.relative_to(ROOT)}:{node.lineno}"
         for path in other_files()

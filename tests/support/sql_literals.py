@@ -35,18 +35,6 @@ class Statement:
         return self.place
 
 
-@dataclass(frozen=True)
-class Copy:
-    """One copy_in: where it stands, its table and columns."""
-
-    place: str
-    table: str
-    columns: tuple[str, ...]
-
-    def __str__(self) -> str:
-        return self.place
-
-
 def sql_files() -> list[Path]:
     """The files that may hold SQL: stores and the kit."""
     found = [*(ROOT / "backend").glob("*/store.py"), *(ROOT / "backend").glob("*/store/*.py")]
@@ -58,7 +46,7 @@ def other_files() -> list[Path]:
     return sorted(set((ROOT / "backend").rglob("*.py")) - set(sql_files()))
 
 
-def statements(path: Path) -> Iterator[Statement | Copy]:
+def statements(path: Path) -> Iterator[Statement]:
     """Find the calls of Tx and ReadTx in a file."""
     module = _module(path)
     for node in ast.walk(ast.parse(path.read_text())):
@@ -74,11 +62,6 @@ def statements(path: Path) -> Iterator[Statement | Copy]:
         elif verb in WRITES:
             count = None if verb == "execute_many" else _count(node.args[1:])
             yield Statement(place, verb, _literal(node.args[0]), None, count)
-        elif verb == "copy_in":
-            table, columns = (_value(module, each) for each in node.args[:2])
-            assert isinstance(table, str)
-            assert isinstance(columns, list | tuple)
-            yield Copy(place, table, tuple(columns))
 
 
 def _module(path: Path) -> ModuleType:
