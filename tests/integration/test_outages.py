@@ -5,11 +5,8 @@ stopped, frozen and started again on the same data while the application stays.
 """
 
 import asyncio
-import os
-import signal
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -19,7 +16,6 @@ import pytest
 
 from backend.app import open_house
 from backend.kit.clock import FixedClock
-from backend.kit.embedded import EmbeddedServer, start_postgres, start_valkey
 from backend.kit.migrate import migrate
 from backend.kit.postgres import Database
 from backend.kit.problem import Unavailable
@@ -28,61 +24,11 @@ from tests.conftest import DIGEST_KEY, KEK, ROOT, _run, encoded_key, with_databa
 from tests.support.citizen import phone
 from tests.support.oauth_client import ISSUER
 from tests.support.scene import Scene, proved
+from tests.support.servers import Servers
 from tests.support.world import CHECKS, App, World, oauth_error_of, problem_of
 
 pytestmark = pytest.mark.xdist_group("outages")
 FORM = {"content-type": "application/x-www-form-urlencoded"}
-
-
-class Servers:
-    """A PostgreSQL and a Valkey that a test may stop, freeze and start."""
-
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        self.postgres: EmbeddedServer
-        self.valkey: EmbeddedServer
-        self.start_postgres()
-        self.start_valkey()
-
-    def start_postgres(self) -> None:
-        """Start it, on the data it had."""
-        self.postgres = start_postgres(self._directory / "pg", durable=False)
-
-    def start_valkey(self) -> None:
-        """Start it, empty."""
-        self.valkey = start_valkey(self._directory / "vk")
-
-    def revive(self) -> None:
-        """Start what does not run."""
-        if self.postgres.poll() is not None:
-            self.start_postgres()
-        if self.valkey.poll() is not None:
-            self.start_valkey()
-
-    @contextmanager
-    def frozen(self, server: EmbeddedServer) -> Iterator[None]:
-        """Stop a server from answering without closing its connections."""
-        pids = [server.pid, *_children(server.pid)]
-        for pid in pids:
-            os.kill(pid, signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            for pid in pids:
-                os.kill(pid, signal.SIGCONT)
-
-
-def _children(parent: int) -> list[int]:
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                stat = (entry / "stat").read_text()
-            except OSError:
-                continue
-            if int(stat.rpartition(")")[2].split()[1]) == parent:
-                found.append(int(entry.name))
-    return found
 
 
 @pytest.fixture(scope="module")

@@ -23,19 +23,19 @@ class LoopThread:
     """An event loop in a thread; `run` waits for what it carries over."""
 
     def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self._thread.start()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine in the thread's loop and return what it returns."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(_SECONDS)
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(_SECONDS)
 
     def close(self) -> None:
         """End the loop and the thread."""
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(_SECONDS)
-        self._loop.close()
+        self.loop.close()
 
 
 class InProcess(HTTPAdapter):

@@ -92,8 +92,10 @@ class OauthClient:
         client_id: str = "library-demo",
         key: Key | None = None,
         dpop_key: Key | None = None,
+        issuer: str = ISSUER,
     ) -> None:
         self.http = http
+        self.issuer = issuer
         self.clock = clock
         self.client_id = client_id
         self.key = key or new_key()
@@ -118,7 +120,7 @@ class OauthClient:
         base = {
             "iss": self.client_id,
             "sub": self.client_id,
-            "aud": ISSUER,
+            "aud": self.issuer,
             "jti": secrets.token_urlsafe(16),
             "iat": now,
             "exp": now + 60,
@@ -142,7 +144,7 @@ class OauthClient:
         base: dict[str, Any] = {
             "jti": secrets.token_urlsafe(16),
             "htm": method,
-            "htu": ISSUER + path,
+            "htu": self.issuer + path,
             "iat": int(self.clock.now().timestamp()),
         }
         if access_token is not None:

@@ -211,13 +211,15 @@ class World:
 
     async def work(self) -> int:
         """Carry out what waits in the outbox, as the worker does; return how much that was."""
-        relay = Relay(database=self.database, clock=self.clock, handlers=event_handlers(self.house))
+        handlers, now = event_handlers(self.house), self.clock.now()
+        relay = Relay(database=self.database, clock=self.clock, handlers=handlers)
         async with self.database.write() as tx:
-            events = await event.claim(tx, now=self.clock.now())
-            followed = [each for each in events if each.topic in event_handlers(self.house)]
-        for each in followed:
+            events = await event.claim(tx, now=now)
+            unfollowed = [each.event_id for each in events if each.topic not in handlers]
+            await event.finish(tx, event_ids=unfollowed, now=now)
+        for each in events:
             await relay.handle(each.event_id, attempt=1)
-        return len(followed)
+        return len(events)
 
     def new_browser(self) -> Browser:
         """Return a browser that has never been here."""
@@ -331,7 +333,7 @@ class App:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.signer = OauthClient(world.http, world.clock)
+        self.signer = OauthClient(world.http, world.clock, issuer=world.origin)
         self.token: str | None = None
 
     async def call(
