@@ -299,6 +299,12 @@ def _faults_together(values: Mapping[str, Any]) -> list[str]:
         faults.append(f"{PREFIX}CODE_FILE must not be set in production: it shows one-time codes")
     if urlsplit(values["public_origin"]).scheme != "https":
         faults.append(f"{PREFIX}PUBLIC_ORIGIN must be https in production")
+    if not values["trusted_proxies"]:
+        # We speak no https, so there is a proxy: every citizen would seem to have its address.
+        faults.append(
+            f"{PREFIX}TRUSTED_PROXIES must be set in production: whoever comes through a proxy"
+            " without a name shares one sign-in limit with everybody else"
+        )
     gateway = urlsplit(values["sms_gateway_url"] or "https:")
     if gateway.scheme != "https" and gateway.hostname not in _LOOPBACK_HOSTS:
         faults.append(

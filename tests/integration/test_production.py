@@ -39,6 +39,7 @@ def production(database_url: str, valkey_url: str, vault: Vault, tmp_path: Path)
             "CREDIT_PUBLIC_ORIGIN": "https://credit.example.cn",
             "CREDIT_IDENTITY_REGISTER_FILE": str(register),
             "CREDIT_SMS_GATEWAY_URL": "https://sms.example.cn/send",
+            "CREDIT_TRUSTED_PROXIES": "10.0.0.1",
         }
     )
 

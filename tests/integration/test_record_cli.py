@@ -195,6 +195,7 @@ def test_production_takes_no_demo_city(run: Run, count: Callable[[str], int], tm
         CREDIT_VALKEY_URL="redis://127.0.0.1:1",
         CREDIT_IDENTITY_REGISTER_FILE="register",
         CREDIT_SMS_GATEWAY_URL="https://sms.example",
+        CREDIT_TRUSTED_PROXIES="10.0.0.1",
         CREDIT_PUBLIC_ORIGIN="https://credit.example",
     )
     assert result.exit_code == 1

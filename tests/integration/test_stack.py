@@ -294,6 +294,7 @@ def test_production_is_not_a_demo(tmp_path: Path) -> None:
         "CREDIT_DIGEST_KEY": "A" * 42 + "E=",
         "CREDIT_IDENTITY_REGISTER_FILE": str(tmp_path / "register"),
         "CREDIT_SMS_GATEWAY_URL": "https://sms.example.cn",
+        "CREDIT_TRUSTED_PROXIES": "10.0.0.1",
         "CREDIT_PUBLIC_ORIGIN": "https://credit.example.cn",
     }
     stack = Stack(tmp_path / "local", **variables)

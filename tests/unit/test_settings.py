@@ -18,6 +18,7 @@ PRODUCTION = {
     "CREDIT_DIGEST_KEY": OTHER_KEY,
     "CREDIT_IDENTITY_REGISTER_FILE": "/run/register",
     "CREDIT_SMS_GATEWAY_URL": "https://sms.example.cn/send",
+    "CREDIT_TRUSTED_PROXIES": "10.0.0.1",
 }
 
 
