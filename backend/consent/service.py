@@ -86,12 +86,14 @@ async def refuse(
 ) -> ConsentRefusal:
     """Note a citizen's no, and start the cool-down of the purpose for this partner.
 
-    Raises Refusal consent_beyond_cap for an unknown purpose.
+    Raises Refusal consent_beyond_cap for an unknown purpose, account_missing (it was deleted
+    meanwhile).
     """
     refusal = rules.open_refusal(
         get_purpose(purpose), subject_id=subject_id, partner_id=partner_id, now=now
     )
-    await store.save_refusal(tx, refusal)
+    if not await store.save_refusal(tx, refusal):
+        raise Refusal("account_missing")
     return refusal
 
 

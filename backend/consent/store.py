@@ -156,12 +156,17 @@ async def list_consents(
     )
 
 
-async def save_refusal(tx: Tx, refusal: ConsentRefusal) -> None:
-    """Store a refusal; a later one for the same partner and purpose takes its place."""
-    await tx.execute(
+async def save_refusal(tx: Tx, refusal: ConsentRefusal) -> bool:
+    """Store a refusal; a later one for the same partner and purpose takes its place.
+
+    False when there is no account (any more). The account is held: whoever deletes it waits, and
+    then deletes the refusal with it, so that no row stays that nobody could erase.
+    """
+    saved = await tx.execute(
         """INSERT INTO consent_refusal
              (subject_id, partner_id, purpose, refused_at, cooldown_until)
-           VALUES ($1, $2, $3, $4, $5)
+           SELECT held.subject_id, $2, $3, $4, $5
+           FROM (SELECT subject_id FROM account WHERE subject_id = $1 FOR KEY SHARE) AS held
            ON CONFLICT (subject_id, partner_id, purpose) DO UPDATE
            SET refused_at = excluded.refused_at,
                cooldown_until = greatest(consent_refusal.cooldown_until, excluded.cooldown_until)
@@ -172,6 +177,7 @@ async def save_refusal(tx: Tx, refusal: ConsentRefusal) -> None:
         refusal.refused_at,
         refusal.cooldown_until,
     )
+    return saved == 1
 
 
 async def find_cooldown(

@@ -24,6 +24,7 @@ from backend.partner import service as partner
 from backend.partner.rules import Client
 from tests.conftest import NOW
 from tests.support.citizen import RecordingHooks, sign_up
+from tests.support.citizen_world import EndingConsents
 
 LATER = NOW + timedelta(hours=1)
 BORROWING = {"type": "eligibility", "programme": "library", "purpose": "deposit_free_borrowing"}
@@ -250,6 +251,36 @@ async def test_after_a_refusal_the_partner_may_not_ask_again_until_it_has_cooled
     assert (refused.value.code, refused.value.facts) == ("consent_cooling_down", {"until": end})
     assert await give(tx, subject_id, other, now=LATER)
     assert await give(tx, subject_id, client, now=end)
+
+
+async def test_a_refusal_never_outlives_the_account(database: Database, vault: Vault) -> None:
+    """A no that comes after or beside the deletion of the account leaves no row behind."""
+    async with database.write() as tx:
+        client = await add_client(tx)
+        subject_id = await join(tx, vault)
+
+    async def refuse() -> None:
+        async with database.write() as tx:
+            await service.refuse(
+                tx,
+                subject_id=subject_id,
+                partner_id=client.partner_id,
+                purpose="deposit_free_borrowing",
+                now=NOW,
+            )
+
+    async def delete() -> None:
+        async with database.write() as tx:
+            await citizen.delete_account(tx, subject_id=subject_id, now=NOW, hooks=EndingConsents())
+            await asyncio.sleep(0.05)
+
+    ends = await asyncio.gather(delete(), *[refuse() for _ in range(8)], return_exceptions=True)
+    assert {end.code for end in ends if isinstance(end, Refusal)} <= {"account_missing"}
+    with pytest.raises(Refusal, match="account_missing"):
+        await refuse()
+    async with database.read() as tx:
+        left = await tx.fetch_value(int, "SELECT count(*)::int FROM consent_refusal")
+    assert left == 0
 
 
 async def test_refusing_a_renewal_leaves_the_consent_in_force_alone(tx: Tx, vault: Vault) -> None:
