@@ -3,7 +3,8 @@
 Each citizen has data keys of their own, wrapped by the key-encryption key (KEK). A sealed column
 holds nonce and AES-256-GCM (or SM4-GCM) ciphertext, bound to its place by the associated data
 "table|column|row", so a value copied to another row does not open. Erasure destroys the wrapped
-data key: what it sealed, in this database and in every backup of it, stays closed for ever.
+data key, and what it sealed stays closed for ever. A backup made before still holds that key,
+wrapped: it closes when the backup goes, or the KEK (ADR 0005).
 """
 
 import base64
