@@ -121,6 +121,7 @@ async def get_participation(
     operation_id="participation_join",
     tags=["citizen"],
     guards=[requires(Scope.ME_PARTICIPATION)],
+    cache_control=_NO_STORE,
     responses=problems(
         "account_missing", "body_invalid", "notice_outdated", "scope_insufficient", "token_invalid"
     ),
