@@ -1,60 +1,26 @@
 """Goal: the citizen sees the own score with its reasons, and the own records; nobody else's.
 
-Method: the real handlers in process, with joining and leaving wired as app.py wires them.
+Method: the real application in process.
 """
 
 from collections.abc import AsyncIterator
-from io import BytesIO
 
 import pytest
-from litestar import Litestar
 
-from backend.app import Participation
 from backend.kit.clock import FixedClock
 from backend.kit.crypto import Vault
 from backend.kit.postgres import Database
 from backend.kit.valkey import Valkey
-from backend.record import api as record_api
-from backend.record.jobs import send_submission
-from backend.score import api as score_api
 from backend.score import service
-from tests.support.citizen import national_id
-from tests.support.citizen_world import CitizenWorld
-
-
-class ScoreWorld(CitizenWorld):
-    """The citizen's doors, with scores and records behind them."""
-
-    def _app(self) -> Litestar:
-        self.hooks = Participation(self.vault)
-        app = super()._app()
-        for handler in (*record_api.ROUTES, *score_api.ROUTES):
-            app.register(handler)
-        return app
-
-    async def hand_in(self, source: str, class_code: str, *lines: str) -> None:
-        """Hand in lines of external_id,occurred_on,ended_on,quantity about the first citizen."""
-        text = "national_id,external_id,occurred_on,ended_on,quantity\n"
-        text += "".join(f"{national_id(1)},{each}\n" for each in lines)
-        await send_submission(
-            self.database,
-            BytesIO(text.encode()),
-            source_code=source,
-            class_code=class_code,
-            batch_id=None,
-            vault=self.vault,
-            clock=self.clock,
-        )
+from tests.support.citizen_world import CitizenWorld, open_world
 
 
 @pytest.fixture
 async def world(
     database: Database, valkey: Valkey, vault: Vault, clock: FixedClock
-) -> AsyncIterator[ScoreWorld]:
-    world = ScoreWorld(database, valkey, vault, clock)
-    yield world
-    await world.http.aclose()
-    await world.replay.close()
+) -> AsyncIterator[CitizenWorld]:
+    async with open_world(database, valkey, vault, clock) as world:
+        yield world
 
 
 async def test_the_score_is_shown_with_tier_dimensions_reasons_and_what_would_help(world):
