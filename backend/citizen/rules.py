@@ -183,22 +183,28 @@ class CounterKind(StrEnum):
     TRY_PHONE = "sign_in_try.phone"
     TRY_DEVICE = "sign_in_try.device"
     TRY_ADDRESS = "sign_in_try.address"
+    TRY_KNOWN = "sign_in_try.known"
     SEND_PHONE = "sign_in_send.phone"
     SEND_DEVICE = "sign_in_send.device"
     SEND_ADDRESS = "sign_in_send.address"
+    SEND_KNOWN = "sign_in_send.known"
 
 
 LIMIT_WINDOW = timedelta(minutes=10)
 # Wrong codes: five for each of the three, so that neither a botnet on one phone nor one machine on
 # many phones gets on. Sent codes: few for a phone (nobody is rung out of bed), more for an address
-# (a library's readers share one).
+# (a library's readers share one). A device that has signed this phone in before has a count of its
+# own in place of all three: else any stranger could keep somebody out of her account for ever, with
+# five wrong codes every ten minutes (OWASP, Blocking Brute Force Attacks: device cookies).
 LIMITS = {
     CounterKind.TRY_PHONE: 5,
     CounterKind.TRY_DEVICE: 5,
     CounterKind.TRY_ADDRESS: 5,
+    CounterKind.TRY_KNOWN: 5,
     CounterKind.SEND_PHONE: 5,
     CounterKind.SEND_DEVICE: 20,
     CounterKind.SEND_ADDRESS: 100,
+    CounterKind.SEND_KNOWN: 5,
 }
 
 

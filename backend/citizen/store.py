@@ -117,6 +117,18 @@ async def find_session(tx: ReadTx, token_hash: bytes) -> Session | None:
     )
 
 
+async def has_signed_in(tx: ReadTx, phone_hash: bytes, jkt: str) -> bool:
+    """Tell whether a key has a session, ended or not, of the one whose phone this is."""
+    return await tx.fetch_value(
+        bool,
+        """SELECT EXISTS (
+             SELECT FROM phone_directory JOIN session USING (subject_id)
+             WHERE phone_hash = $1 AND jkt = $2)""",
+        phone_hash,
+        jkt,
+    )
+
+
 async def extend_session(tx: Tx, token_hash: bytes, expires_at: datetime, now: datetime) -> bool:
     """Move the end of a session that is still live; False when it is not."""
     count = await tx.execute(

@@ -1,4 +1,4 @@
-"""The three cookies of the pages: who is signed in, which browser this is, what is half done.
+"""The cookies of the pages: who is signed in, which browser this is and whose, what is half done.
 
 With https the names carry `__Host-`: the browser itself then refuses the cookie unless it is
 Secure, has Path=/ and no Domain (RFC 6265bis section 4.1.3.2), so a neighbouring host can't plant
@@ -61,10 +61,14 @@ def device_cookie(site: Site, device: str) -> Cookie:
 
 def pending_cookie(site: Site, vault: Vault, pending: Pending, *, device: str) -> Cookie:
     """Return the cookie with a half-done sign-in, sealed for this browser alone."""
-    sealed = vault.seal_carried(msgspec.json.encode(pending), aad=_pending_aad(device))
-    # Without padding: a cookie's value with an equals sign would need quotes.
-    value = base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
+    value = _sealed(vault, "pending", msgspec.json.encode(pending), device=device)
     return _cookie(site, "pending", value, PENDING_SECONDS)
+
+
+def known_cookie(site: Site, vault: Vault, phone: str, *, device: str) -> Cookie:
+    """Return the cookie that says that this browser has signed a phone in, sealed for it alone."""
+    value = _sealed(vault, "known", phone.encode(), device=device)
+    return _cookie(site, "known", value, DEVICE_SECONDS)
 
 
 def ended_cookie(site: Site, part: str) -> Cookie:
@@ -86,18 +90,17 @@ def read_pending(
     connection: Connection, site: Site, vault: Vault, *, now: datetime
 ) -> Pending | None:
     """Return the half-done sign-in of this browser, or None when there is none or it is over."""
-    value, device = _read(connection, site, "pending"), read_device(connection, site)
-    if value is None or device is None:
-        return None
+    opened = _opened(connection, site, vault, "pending")
     try:
-        padded = value.encode("ascii") + b"=" * (-len(value) % 4)
-        sealed = base64.b64decode(padded, altchars=b"-_", validate=True)
-        opened = vault.unseal_carried(sealed, aad=_pending_aad(device))
-        # Not ours in shape: another release sealed it.
-        pending = msgspec.json.decode(opened, type=Pending)
-    except (UnicodeEncodeError, binascii.Error, ValueError, SealBroken):
+        pending = None if opened is None else msgspec.json.decode(opened, type=Pending)
+    except msgspec.DecodeError:  # another release sealed it
         return None
-    return pending if now < pending.expires_at else None
+    return pending if pending is not None and now < pending.expires_at else None
+
+
+def knows_phone(connection: Connection, site: Site, vault: Vault, phone: str) -> bool:
+    """Tell whether this browser has signed `phone` in before."""
+    return _opened(connection, site, vault, "known") == phone.encode()
 
 
 def new_device() -> str:
@@ -129,5 +132,19 @@ def _read(connection: Connection, site: Site, part: str) -> str | None:
     return value if value and len(value) <= _VALUE_CHARACTERS_MAX else None
 
 
-def _pending_aad(device: str) -> str:
-    return f"web|pending|{device}"
+def _sealed(vault: Vault, part: str, plaintext: bytes, *, device: str) -> str:
+    sealed = vault.seal_carried(plaintext, aad=f"web|{part}|{device}")
+    # Without padding: a cookie's value with an equals sign would need quotes.
+    return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
+
+
+def _opened(connection: Connection, site: Site, vault: Vault, part: str) -> bytes | None:
+    value, device = _read(connection, site, part), read_device(connection, site)
+    if value is None or device is None:
+        return None
+    try:
+        padded = value.encode("ascii") + b"=" * (-len(value) % 4)
+        sealed = base64.b64decode(padded, altchars=b"-_", validate=True)
+        return vault.unseal_carried(sealed, aad=f"web|{part}|{device}")
+    except (UnicodeEncodeError, binascii.Error, ValueError, SealBroken):
+        return None

@@ -39,6 +39,8 @@ from backend.web.cookie import (
     Pending,
     device_cookie,
     ended_cookie,
+    known_cookie,
+    knows_phone,
     pending_cookie,
     read_pending,
     session_cookie,
@@ -195,6 +197,7 @@ async def send_code(
             address=visit.address,
             vault=visit.vault,
             now=now,
+            is_known=knows_phone(request, visit.site, visit.vault, phone),
         )
     if isinstance(decision, CodeToSend):
         try:
@@ -255,6 +258,7 @@ async def open_session(
             now=now,
             jkt=None,
             kind=SessionKind.WEB,
+            is_known=knows_phone(request, visit.site, visit.vault, pending.phone),
         )
         await end_former(tx, former, decision, now=now)
     match decision:
@@ -301,6 +305,7 @@ def enter(visit: Visit, pending: Pending, signed: SignedIn) -> Response[bytes]:
         visit,
         href,
         session_cookie(visit.site, signed.token, seconds=seconds),
+        known_cookie(visit.site, visit.vault, pending.phone, device=visit.device),
         ended_cookie(visit.site, "pending"),
     )
 

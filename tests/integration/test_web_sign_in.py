@@ -110,6 +110,33 @@ async def test_after_five_wrong_codes_the_page_says_to_wait(world: World) -> Non
     assert "sign_in_throttled" in blocked.html
 
 
+async def test_others_cant_lock_somebody_out_of_her_own_browser(world: World) -> None:
+    """Where she has signed in before, strangers' wrong codes for her phone don't count."""
+    browser = world.browser()
+    await world.sign_in(browser)
+    home = await browser.open("/")
+    await browser.submit(home.form("/sign-out"))
+    await use_up_tries(world)
+    assert (await world.sign_in(browser)).status == 200
+    # The mark is for this phone, in this browser.
+    moved = world.browser()
+    page = await moved.open("/sign-in")
+    moved.http.cookies.set("credit_known", browser.http.cookies["credit_known"])
+    await use_up_tries(world)
+    page = await moved.follow(await moved.submit(page.form("/sign-in"), phone=PHONE))
+    assert (await moved.submit(page.form("/sign-in/code"), code="000000")).status == 429
+
+
+async def use_up_tries(world: World) -> None:
+    """Try wrong codes for her phone, as a stranger would."""
+    stranger = world.browser()
+    page = await stranger.open("/sign-in")
+    page = await stranger.follow(await stranger.submit(page.form("/sign-in"), phone=PHONE))
+    for _ in range(6):
+        tried = await stranger.submit(page.form("/sign-in/code"), code=world.wrong_code())
+    assert tried.status == 429
+
+
 async def test_a_phone_that_is_none_is_said_at_the_field(world: World) -> None:
     browser = world.browser()
     page = await browser.open("/sign-in")
@@ -154,7 +181,7 @@ async def test_whoever_has_an_account_signs_in_without_registering(world: World)
 async def test_the_cookies_say_what_browsers_hold_them_to(world: World) -> None:
     await world.sign_in(world.browser())
     cookies = world.set_cookies()
-    assert cookies.keys() == {"credit_session", "credit_device", "credit_pending"}
+    assert cookies.keys() == {f"credit_{x}" for x in ("session", "device", "pending", "known")}
     for header in cookies.values():
         assert "HttpOnly" in header
         assert "SameSite=lax" in header
@@ -166,7 +193,7 @@ async def test_the_cookies_say_what_browsers_hold_them_to(world: World) -> None:
 async def test_with_https_the_cookies_are_bound_to_the_host(secure_world: World) -> None:
     await secure_world.sign_in(secure_world.browser())
     cookies = secure_world.set_cookies()
-    assert cookies.keys() == {"__Host-credit", "__Host-credit-device", "__Host-credit-pending"}
+    assert cookies.keys() == {f"__Host-credit{x}" for x in ("", "-device", "-pending", "-known")}
     for header in cookies.values():
         assert "Secure" in header
         assert "HttpOnly" in header

@@ -1,0 +1,43 @@
+"""The citizen room's verbs: sign-in by one-time code, the account, taking part and leaving."""
+
+from backend.citizen.service.account import (
+    CURRENT_NOTICE,
+    delete_account,
+    find_participation_key,
+    get_participation,
+    get_profile,
+    hold_participation,
+    join,
+    leave,
+    lock_participation_keys,
+    sweep,
+)
+from backend.citizen.service.sign_in import (
+    SESSION_PREFIX,
+    end_session,
+    extend_session,
+    find_session,
+    register,
+    request_code,
+    sign_in,
+)
+
+__all__ = [
+    "CURRENT_NOTICE",
+    "SESSION_PREFIX",
+    "delete_account",
+    "end_session",
+    "extend_session",
+    "find_participation_key",
+    "find_session",
+    "get_participation",
+    "get_profile",
+    "hold_participation",
+    "join",
+    "leave",
+    "lock_participation_keys",
+    "register",
+    "request_code",
+    "sign_in",
+    "sweep",
+]
