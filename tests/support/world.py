@@ -213,13 +213,17 @@ class World:
         """Carry out what waits in the outbox, as the worker does; return how much that was."""
         handlers, now = event_handlers(self.house), self.clock.now()
         relay = Relay(database=self.database, clock=self.clock, handlers=handlers)
-        async with self.database.write() as tx:
-            events = await event.claim(tx, now=now)
-            unfollowed = [each.event_id for each in events if each.topic not in handlers]
-            await event.finish(tx, event_ids=unfollowed, now=now)
-        for each in events:
-            await relay.handle(each.event_id, attempt=1)
-        return len(events)
+        count = 0
+        while True:
+            async with self.database.write() as tx:
+                events = await event.claim(tx, now=now)
+                unfollowed = [each.event_id for each in events if each.topic not in handlers]
+                await event.finish(tx, event_ids=unfollowed, now=now)
+            if not events:
+                return count
+            for each in events:
+                await relay.handle(each.event_id, attempt=1)
+            count += len(events)
 
     def new_browser(self) -> Browser:
         """Return a browser that has never been here."""
