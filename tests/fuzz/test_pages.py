@@ -29,8 +29,10 @@ BYTES = st.binary(max_size=200) | st.sampled_from(
     [b"csrf=%ff", b"&&", b"=", b"csrf", b"a" * 70_000]
 )
 NAMES = st.sampled_from(
-    """csrf to phone code request_uri answer consent_id enrolment_id cursor notice_version
-    programme name national_id done""".split()
+    [
+        *("csrf", "to", "phone", "code", "request_uri", "answer", "cursor", "done"),
+        *("consent_id", "enrolment_id", "notice_version", "programme", "name", "national_id"),
+    ]
 )
 COOKIES = st.dictionaries(
     st.sampled_from(["credit_session", "credit_device", "credit_pending", "other"]),
