@@ -27,6 +27,15 @@ from backend.programme.api.terms import (
 from backend.programme.rules.offer import Enrolment, Lack, Offer
 
 _NO_STORE = CacheControlHeader(no_store=True)
+# Looked at by `once`, which says in its own words what is missing; here it is only described.
+_IdempotencyKey = Annotated[
+    str | None,
+    HeaderParameter(
+        name="Idempotency-Key",
+        description="Needed: fresh and random, of 16 to 64 visible ASCII characters",
+        schema_extra={"min_length": 16, "max_length": 64, "pattern": "^[!-~]+$"},
+    ),
+]
 
 
 class LackView(msgspec.Struct, frozen=True):
@@ -177,7 +186,7 @@ async def create_enrolment(
     citizen: NamedDependency[CitizenPrincipal],
     db: NamedDependency[Database],
     clock: NamedDependency[Clock],
-    idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key")] = None,
+    idempotency_key: _IdempotencyKey = None,
 ) -> EnrolmentCreated:
     """Enrol in a programme and take one of its seats."""
     now = clock.now()
