@@ -62,6 +62,7 @@ from backend.kit.postgres import Database, ReadTx, Tx
 from backend.kit.problem import Refusal
 from backend.kit.replay import ReplayGuard
 from backend.kit.valkey import Valkey
+from backend.ledger import service as ledger
 from backend.oauth import service as oauth
 from backend.oauth.credential import PartnerTokens
 from backend.oauth.rules.grant import ACCESS_TOKEN_PREFIX
@@ -113,7 +114,7 @@ async def open_house(settings: Settings, *, clock: Clock | None = None) -> House
     vault = open_vault(settings)
     database = await Database.open(settings.database_url, size=settings.database_pool_size)
     if settings.is_production:
-        await _refuse_demo_clients(database)
+        await _refuse_unfit_database(database)
     valkey = Valkey.open(settings.valkey_url)
     clock = clock or SystemClock()
     return House(
@@ -129,13 +130,24 @@ async def open_house(settings: Settings, *, clock: Clock | None = None) -> House
     )
 
 
-async def _refuse_demo_clients(database: Database) -> None:
-    """Raise SettingsFault when the database has clients whose private keys a demo published."""
+async def _refuse_unfit_database(database: Database) -> None:
+    """Raise SettingsFault when production must not run on the database, or not with this login.
+
+    A demo's clients have keys that lie about in a checkout; a login that owns the ledger, or is a
+    superuser, could change it.
+    """
     async with database.read() as tx:
         clients = await partner.list_demo_clients(tx)
-    if clients:
+        rewriter = await ledger.find_rewriter(tx)
+    faults = [f"the database holds demo clients: {', '.join(clients)}"] if clients else []
+    if rewriter is not None:
+        faults.append(
+            f"the database login {rewriter} could rewrite the access ledger: use one that is only"
+            " a member of creditplus_app (docs/running.md)"
+        )
+    if faults:
         await database.close()
-        raise SettingsFault([f"the database holds demo clients: {', '.join(clients)}"])
+        raise SettingsFault(faults)
 
 
 def open_vault(settings: Settings) -> Vault:

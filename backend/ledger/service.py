@@ -24,3 +24,8 @@ async def list_accesses(
     items = found[:page_size]
     more = len(found) > page_size
     return AccessPage(items, encode_cursor(str(items[-1].entry_id)) if more else None)
+
+
+async def find_rewriter(tx: ReadTx) -> str | None:
+    """Return the login of this process when it could rewrite the ledger after all, else None."""
+    return await store.find_rewriter(tx)

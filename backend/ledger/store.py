@@ -37,3 +37,17 @@ async def list_entries(
         before,
         limit,
     )
+
+
+async def find_rewriter(tx: ReadTx) -> str | None:
+    """Return this connection's login when it could set the ledger's guards aside, else None.
+
+    What counts is who logged in, not the role acted as: a login may lay that role down again.
+    """
+    return await tx.fetch_optional_value(
+        str,
+        """SELECT login.rolname::text FROM pg_roles AS login
+           JOIN pg_class AS ledger ON ledger.oid = 'access_entry'::regclass
+           WHERE login.rolname = session_user
+             AND (login.rolsuper OR pg_has_role(login.oid, ledger.relowner, 'MEMBER'))""",
+    )

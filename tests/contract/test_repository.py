@@ -168,12 +168,12 @@ def test_compose_names_only_variables_the_settings_know() -> None:
     text = (ROOT / "compose.yaml").read_text()
     assert set(re.findall(r"\bCREDIT_[A-Z_]+", text)) <= known
     others = set(re.findall(r"\$\{([A-Z_]+)", text)) - known
-    assert others == {"POSTGRES_PASSWORD"}
+    assert others == {"POSTGRES_PASSWORD", "POSTGRES_API_PASSWORD"}
 
 
 @pytest.mark.parametrize("service", OURS)
 def test_compose_gives_settings_that_can_be_used(service: str, tmp_path: Path) -> None:
-    given = {"POSTGRES_PASSWORD": "secret"}
+    given = {"POSTGRES_PASSWORD": "secret", "POSTGRES_API_PASSWORD": "other"}
     environ = {
         name: _filled_in(value, given) for name, value in SERVICES[service]["environment"].items()
     }
@@ -186,6 +186,19 @@ def test_compose_gives_settings_that_can_be_used(service: str, tmp_path: Path) -
     settings = load_settings(environ)
     assert settings.host == "0.0.0.0"
     assert settings.kek is not None
+
+
+def test_compose_lets_only_the_migration_log_in_as_the_owner() -> None:
+    logins = {}
+    for name in OURS:
+        url = SERVICES[name]["environment"]["CREDIT_DATABASE_URL"]
+        logins[name] = url.removeprefix("postgresql://").partition(":")[0]
+    api = "creditplus_api"
+    assert logins == {"migrate": "creditplus", "api": api, "worker": api}
+    roles = COMPOSE["configs"]["roles"]["content"]
+    assert "CREATE ROLE creditplus_app NOLOGIN;" in roles
+    assert re.search(r"CREATE ROLE creditplus_api LOGIN .*\n *IN ROLE creditplus_app;", roles)
+    assert SERVICES["postgres"]["configs"][0]["target"].startswith("/docker-entrypoint-initdb.d/")
 
 
 def test_compose_waits_for_the_schema_and_for_healthy_servers() -> None:

@@ -4,8 +4,11 @@ Method: a house opened with production's settings on a real database; the keys a
 """
 
 import base64
+from collections.abc import AsyncIterator
 from pathlib import Path
 
+import asyncpg
+import msgspec
 import pytest
 from joserfc.jwk import ECKey
 
@@ -23,8 +26,21 @@ DEMO_PERSON = {"national_id": "999000199604120002", "name": "林晓", "phone": "
 REAL_PERSON = {"national_id": "11010519491231002X", "name": "王芳", "phone": "+8613800000000"}
 
 
+LOGIN = "creditplus_api_test"
+
+
 @pytest.fixture
-def production(database_url: str, valkey_url: str, vault: Vault, tmp_path: Path) -> Settings:
+async def api_url(database_url: str) -> AsyncIterator[str]:
+    """The database for a login that is a member of creditplus_app and nothing else."""
+    owner = await asyncpg.connect(database_url)
+    await owner.execute(f"CREATE ROLE {LOGIN} LOGIN IN ROLE creditplus_app")
+    yield database_url.replace("creditplus@", f"{LOGIN}@")
+    await owner.execute(f"DROP ROLE {LOGIN}")
+    await owner.close()
+
+
+@pytest.fixture
+def production(api_url: str, valkey_url: str, vault: Vault, tmp_path: Path) -> Settings:
     """Production's settings, with a register that holds a real person and, by mistake, a demo's."""
     register = tmp_path / "register"
     people = (DEMO_PERSON, REAL_PERSON)
@@ -32,7 +48,7 @@ def production(database_url: str, valkey_url: str, vault: Vault, tmp_path: Path)
     return load_settings(
         {
             "CREDIT_ENV": "production",
-            "CREDIT_DATABASE_URL": database_url,
+            "CREDIT_DATABASE_URL": api_url,
             "CREDIT_VALKEY_URL": valkey_url,
             "CREDIT_KEK": encoded_key(KEK),
             "CREDIT_DIGEST_KEY": encoded_key(DIGEST_KEY),
@@ -85,6 +101,30 @@ async def test_production_confirms_no_demo_identity_even_if_the_register_holds_i
     house = await open_house(production, clock=clock)
     assert house.identity_register.confirms(**REAL_PERSON)
     assert not house.identity_register.confirms(**DEMO_PERSON)
+    await house.close()
+
+
+async def test_production_refuses_a_login_that_could_rewrite_the_ledger(
+    production: Settings, database_url: str, clock: FixedClock
+) -> None:
+    as_owner = msgspec.structs.replace(production, database_url=database_url)
+    with pytest.raises(SettingsFault, match="login creditplus could rewrite the access ledger"):
+        await open_house(as_owner, clock=clock)
+
+
+async def test_productions_login_cannot_set_the_ledgers_guards_aside(
+    production: Settings, clock: FixedClock
+) -> None:
+    house = await open_house(production, clock=clock)
+    for statement in (
+        "SET LOCAL ROLE NONE; ALTER TABLE access_entry DISABLE TRIGGER ALL",
+        "SET LOCAL ROLE creditplus",
+        "DELETE FROM access_entry",
+        "SET LOCAL session_replication_role = replica",
+    ):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            async with house.database.write() as tx:
+                await tx.execute(statement)
     await house.close()
 
 
