@@ -1,5 +1,6 @@
 """Valkey: markers, counters and short caches. It holds no truth: flushing it loses nothing."""
 
+import time
 from collections.abc import Awaitable, Sequence
 from typing import Final, cast
 
@@ -7,6 +8,7 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as NoAnswer
 
 # The client's work for a command is 40 µs, for a further key of this script 2.
 _SET_EACH_ONCE: Final = """
@@ -18,6 +20,10 @@ return made
 """
 
 
+# A server that is frozen or out of reach costs a second to find out; the others needn't wait too.
+_LEFT_ALONE_SECONDS: Final = 1.0
+
+
 class ValkeyDown(Exception):
     """Valkey did not answer in time."""
 
@@ -27,6 +33,7 @@ class Valkey:
 
     def __init__(self, client: Redis) -> None:
         self._client = client
+        self._left_alone_until = 0.0
 
     @classmethod
     def open(cls, url: str) -> "Valkey":
@@ -43,14 +50,19 @@ class Valkey:
     async def set_each_once(self, keys: Sequence[str], ttls_seconds: Sequence[int]) -> list[bool]:
         """Set each key unless it exists; of each, True when this call was the one that set it.
 
-        One command, however many keys. Raises ValkeyDown.
+        One command, however many keys. Raises ValkeyDown; at once for a moment after Valkey did
+        not answer in time.
         """
+        if time.monotonic() < self._left_alone_until:
+            raise ValkeyDown
         try:
             found = await cast(
                 "Awaitable[list[int]]",
                 self._client.eval(_SET_EACH_ONCE, len(keys), *keys, *map(str, ttls_seconds)),
             )
         except (RedisError, OSError) as fault:
+            if isinstance(fault, NoAnswer):
+                self._left_alone_until = time.monotonic() + _LEFT_ALONE_SECONDS
             raise ValkeyDown from fault
         return [each == 1 for each in found]
 
