@@ -14,12 +14,16 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 from backend.app import open_house
 from backend.kit.clock import FixedClock
 from backend.kit.migrate import migrate
 from backend.kit.postgres import Database
 from backend.kit.problem import Unavailable
+from backend.kit.valkey import Valkey, ValkeyDown
 from backend.settings import load_settings
 from tests.conftest import DIGEST_KEY, KEK, ROOT, _run, encoded_key, with_database
 from tests.support.citizen import phone
@@ -144,6 +148,26 @@ async def test_with_valkey_frozen_one_waits_and_the_others_do_not(
         problem_of(again, 401, "token_invalid")
         assert (await health(scene))[2]["valkey"] != "ok"
     await everything_works(scene, serial=2)
+
+
+async def test_nobody_waits_for_ever_for_a_frozen_valkey(servers: Servers) -> None:
+    """Whatever the client does on its own account, such as checking its connection's health."""
+    client = Redis.from_url(
+        servers.valkey.url, socket_timeout=0.1, retry=Retry(NoBackoff(), 1), health_check_interval=1
+    )
+    valkey = Valkey(client)
+    assert await valkey.set_each_once(["replay:a"], [60]) == [True]
+    await asyncio.sleep(1.1)
+    with servers.frozen(servers.valkey):
+        for ask in (valkey.ping, lambda: valkey.set_each_once(["replay:b"], [60])):
+            async with asyncio.timeout(5):
+                with pytest.raises(ValkeyDown):
+                    await ask()
+    await valkey.close()
+    made = Valkey.open(servers.valkey.url)
+    await made.ping()
+    assert not made._client.connection_pool.connection_kwargs["health_check_interval"]
+    await made.close()
 
 
 async def test_without_postgres_everything_says_when_to_come_again(
