@@ -35,6 +35,7 @@ JOB_SECONDS = 30  # after kill -9 a job waits this long for its lock to expire, 
 JOBS_AT_ONCE = 8
 TRIES_MAX = 5
 RECONNECT_SECONDS = 1.0
+STOP_SECONDS = 2.0
 
 
 class Purge(Protocol):
@@ -108,6 +109,7 @@ async def _work_until(stopping: asyncio.Event, house: House, relay: Relay) -> No
     """Run one arq worker and the relay until told to stop or until Valkey goes away."""
     assert house.settings.valkey_url is not None
     tasks: list[asyncio.Task[Any]] = []
+    over = asyncio.Event()
     try:
         queue = await create_pool(
             RedisSettings.from_dsn(house.settings.valkey_url),
@@ -120,20 +122,23 @@ async def _work_until(stopping: asyncio.Event, house: House, relay: Relay) -> No
         working = asyncio.create_task(worker.async_run())
         tasks = [
             working,
-            asyncio.create_task(relay.run(queue)),
+            asyncio.create_task(relay.run(queue, stopping=over)),
             asyncio.create_task(stopping.wait()),
         ]
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         if working.done():
             working.result()
-        await worker.close()
+        async with asyncio.timeout(STOP_SECONDS):
+            await worker.close()
     except Exception as fault:
         # Mostly Valkey going away; whatever it is, the outbox keeps what the queue loses.
         log.warning("worker_restarts", exc_info=fault)
     finally:
+        over.set()
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if tasks:
+            await asyncio.wait(tasks, timeout=STOP_SECONDS)
 
 
 def _worker(queue: ArqRedis, house: House, relay: Relay) -> Worker:

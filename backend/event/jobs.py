@@ -5,6 +5,7 @@ by the worker door.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Mapping
 from typing import Any, Protocol
 from uuid import UUID
@@ -45,9 +46,13 @@ class Relay:
         self._clock = clock
         self._handlers = handlers
 
-    async def run(self, queue: ArqRedis) -> None:
-        """Hand over for ever; an outage of either server is waited out."""
-        while True:
+    async def run(self, queue: ArqRedis, *, stopping: asyncio.Event) -> None:
+        """Hand over until told to stop; an outage of either server is waited out.
+
+        Told, not only cancelled: a transaction that is cancelled while its server goes away ends
+        with the server's error, and the cancellation would be lost on a loop that outlives errors.
+        """
+        while not stopping.is_set():
             try:
                 handed = await self.hand_over(queue)
             except Exception as fault:
@@ -55,7 +60,8 @@ class Relay:
                 log.warning("relay_waits", exc_info=fault)
                 handed = 0
             if not handed:
-                await asyncio.sleep(POLL_SECONDS)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(stopping.wait(), POLL_SECONDS)
 
     async def hand_over(self, queue: ArqRedis) -> int:
         """Hand one batch of events to the queue; return how many were claimed.

@@ -16,6 +16,7 @@ from backend.event.jobs import Relay
 from backend.event.rules import HAND_OVER_AGAIN_AFTER, Event
 from backend.kit.clock import FixedClock
 from backend.kit.postgres import Database, Tx
+from backend.kit.problem import Unavailable
 
 
 class _Follower:
@@ -129,6 +130,32 @@ async def test_two_relays_never_hand_over_the_same_event(
         event for batch in await asyncio.gather(*[claim() for _ in range(4)]) for event in batch
     ]
     assert sorted(claimed) == sorted(events)
+
+
+class _LosesCancellations(Relay):
+    """A relay whose every turn ends in the error of a server that goes away meanwhile."""
+
+    async def hand_over(self, queue: ArqRedis) -> int:
+        try:
+            await asyncio.sleep(30)
+        except asyncio.CancelledError:
+            raise Unavailable("database") from None
+        return 0
+
+
+async def test_a_relay_stops_even_when_its_cancellation_is_lost(
+    database: Database, clock: FixedClock, queue: ArqRedis
+) -> None:
+    relay, stopping = (
+        _LosesCancellations(database=database, clock=clock, handlers={}),
+        asyncio.Event(),
+    )
+    running = asyncio.create_task(relay.run(queue, stopping=stopping))
+    await asyncio.sleep(0.05)
+    stopping.set()
+    running.cancel()
+    done, _ = await asyncio.wait([running], timeout=3)
+    assert done, "the loop goes on for ever"
 
 
 async def test_what_was_done_long_ago_is_deleted(database: Database, clock: FixedClock) -> None:
