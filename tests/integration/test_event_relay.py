@@ -133,12 +133,17 @@ async def test_two_relays_never_hand_over_the_same_event(
 
 
 class _LosesCancellations(Relay):
-    """A relay whose every turn ends in the error of a server that goes away meanwhile."""
+    """A relay whose turn ends in the error of a server that goes away while it is cancelled."""
+
+    is_lost = False
 
     async def hand_over(self, queue: ArqRedis) -> int:
         try:
             await asyncio.sleep(30)
         except asyncio.CancelledError:
+            if self.is_lost:
+                raise
+            self.is_lost = True
             raise Unavailable("database") from None
         return 0
 
