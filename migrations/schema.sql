@@ -76,6 +76,21 @@ CREATE TABLE public.account (
 
 
 --
+-- Name: catalogue_edition; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.catalogue_edition (
+    edition text NOT NULL,
+    document text NOT NULL,
+    sources text NOT NULL,
+    digest bytea NOT NULL,
+    published_by text NOT NULL,
+    published_at timestamp with time zone NOT NULL,
+    CONSTRAINT catalogue_edition_digest_check CHECK ((octet_length(digest) = 32))
+);
+
+
+--
 -- Name: client; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -89,7 +104,7 @@ CREATE TABLE public.client (
     scopes text[] NOT NULL,
     created_at timestamp with time zone NOT NULL,
     suspended_at timestamp with time zone,
-    CONSTRAINT client_redirect_uris_check CHECK (((cardinality(redirect_uris) >= 1) AND (cardinality(redirect_uris) <= 10))),
+    CONSTRAINT client_redirect_uris_check CHECK (((cardinality(redirect_uris) >= 0) AND (cardinality(redirect_uris) <= 10))),
     CONSTRAINT client_scopes_check CHECK ((cardinality(scopes) >= 1))
 );
 
@@ -204,6 +219,24 @@ CREATE TABLE public.oauth_access_token (
     revoked_at timestamp with time zone,
     CONSTRAINT oauth_access_token_check CHECK ((expires_at <= (created_at + '00:10:00'::interval))),
     CONSTRAINT oauth_access_token_token_hash_check CHECK ((octet_length(token_hash) = 32))
+);
+
+
+--
+-- Name: oauth_client_token; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.oauth_client_token (
+    token_hash bytea NOT NULL,
+    client_id text NOT NULL,
+    audience text NOT NULL,
+    scopes text[] NOT NULL,
+    dpop_jkt text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    revoked_at timestamp with time zone,
+    CONSTRAINT oauth_client_token_check CHECK ((expires_at <= (created_at + '00:10:00'::interval))),
+    CONSTRAINT oauth_client_token_token_hash_check CHECK ((octet_length(token_hash) = 32))
 );
 
 
@@ -327,7 +360,9 @@ CREATE TABLE public.partner (
     kind text NOT NULL,
     created_at timestamp with time zone NOT NULL,
     suspended_at timestamp with time zone,
-    CONSTRAINT partner_kind_check CHECK ((kind = ANY (ARRAY['merchant'::text, 'lender'::text])))
+    source_code text,
+    CONSTRAINT partner_kind_check CHECK ((kind = ANY (ARRAY['merchant'::text, 'lender'::text, 'source'::text]))),
+    CONSTRAINT partner_source_check CHECK (((kind = 'source'::text) = (source_code IS NOT NULL)))
 );
 
 
@@ -375,6 +410,21 @@ CREATE TABLE public.programme_version (
 
 
 --
+-- Name: purged_record; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.purged_record (
+    purge_id uuid NOT NULL,
+    ordinal bigint NOT NULL,
+    class_code text NOT NULL,
+    source_code text NOT NULL,
+    record_digest bytea NOT NULL,
+    CONSTRAINT purged_record_ordinal_check CHECK ((ordinal >= 0)),
+    CONSTRAINT purged_record_record_digest_check CHECK ((octet_length(record_digest) = 32))
+);
+
+
+--
 -- Name: record; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -388,11 +438,48 @@ CREATE TABLE public.record (
     quantity bigint NOT NULL,
     occurred_on date NOT NULL,
     ended_on date,
-    published_until date,
+    ends_on date,
     submission_id uuid NOT NULL,
     reported_at timestamp with time zone NOT NULL,
+    action text DEFAULT 'report'::text NOT NULL,
+    superseded_at timestamp with time zone,
+    disputed_at timestamp with time zone,
+    repaired_at timestamp with time zone,
+    fingerprint bigint NOT NULL,
+    CONSTRAINT record_action_check CHECK ((action = ANY (ARRAY['report'::text, 'withdraw'::text, 'repair'::text]))),
     CONSTRAINT record_quantity_check CHECK ((quantity >= 1)),
     CONSTRAINT record_version_check CHECK ((version >= 1))
+);
+
+
+--
+-- Name: record_purge; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.record_purge (
+    purge_id uuid NOT NULL,
+    ended_before date NOT NULL,
+    record_count bigint NOT NULL,
+    digest bytea NOT NULL,
+    purged_at timestamp with time zone NOT NULL,
+    CONSTRAINT record_purge_digest_check CHECK ((octet_length(digest) = 32)),
+    CONSTRAINT record_purge_record_count_check CHECK ((record_count >= 1))
+);
+
+
+--
+-- Name: record_step; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.record_step (
+    subject_id uuid NOT NULL,
+    step_id uuid NOT NULL,
+    record_id uuid NOT NULL,
+    step text NOT NULL,
+    actor text NOT NULL,
+    reason text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    CONSTRAINT record_step_step_check CHECK ((step = ANY (ARRAY['dispute'::text, 'confirm'::text, 'repair'::text])))
 );
 
 
@@ -425,19 +512,104 @@ CREATE TABLE public.schema_migration (
 CREATE TABLE public.score (
     subject_id uuid NOT NULL,
     points bigint NOT NULL,
-    tier_code text NOT NULL,
     identity_points bigint NOT NULL,
     performance_points bigint NOT NULL,
     law_points bigint NOT NULL,
     economic_points bigint NOT NULL,
     civic_points bigint NOT NULL,
-    facts jsonb NOT NULL,
     scorecard_version text NOT NULL,
     input_digest bytea NOT NULL,
     as_of date NOT NULL,
-    explanation_sealed bytea NOT NULL,
     computed_at timestamp with time zone NOT NULL,
+    indicator_values integer[] NOT NULL,
+    revision bigint NOT NULL,
+    due_on date NOT NULL,
     CONSTRAINT score_points_check CHECK ((points >= 0))
+);
+
+
+--
+-- Name: score_history; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.score_history (
+    subject_id uuid NOT NULL,
+    revision bigint NOT NULL,
+    points bigint NOT NULL,
+    identity_points bigint NOT NULL,
+    performance_points bigint NOT NULL,
+    law_points bigint NOT NULL,
+    economic_points bigint NOT NULL,
+    civic_points bigint NOT NULL,
+    indicator_values integer[] NOT NULL,
+    scorecard_version text NOT NULL,
+    input_digest bytea NOT NULL,
+    as_of date NOT NULL,
+    computed_at timestamp with time zone NOT NULL,
+    CONSTRAINT score_history_input_digest_check CHECK ((octet_length(input_digest) = 32)),
+    CONSTRAINT score_history_points_check CHECK ((points >= 0)),
+    CONSTRAINT score_history_revision_check CHECK ((revision >= 1))
+);
+
+
+--
+-- Name: score_run; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.score_run (
+    run_id uuid NOT NULL,
+    scorecard_version text NOT NULL,
+    as_of date NOT NULL,
+    parts_total bigint NOT NULL,
+    parts_done bigint DEFAULT 0 NOT NULL,
+    seen bigint DEFAULT 0 NOT NULL,
+    changed bigint DEFAULT 0 NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    finished_at timestamp with time zone,
+    CONSTRAINT score_run_check CHECK ((parts_done <= parts_total)),
+    CONSTRAINT score_run_parts_total_check CHECK ((parts_total >= 1))
+);
+
+
+--
+-- Name: scorecard; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.scorecard (
+    version text NOT NULL,
+    document text NOT NULL,
+    digest bytea NOT NULL,
+    submitted_by text NOT NULL,
+    submitted_at timestamp with time zone NOT NULL,
+    in_force_at timestamp with time zone,
+    CONSTRAINT scorecard_digest_check CHECK ((octet_length(digest) = 32))
+);
+
+
+--
+-- Name: scorecard_approval; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.scorecard_approval (
+    version text NOT NULL,
+    approver text NOT NULL,
+    report_id uuid NOT NULL,
+    approved_at timestamp with time zone NOT NULL
+);
+
+
+--
+-- Name: scorecard_report; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.scorecard_report (
+    report_id uuid NOT NULL,
+    scorecard_version text NOT NULL,
+    champion_version text,
+    as_of date NOT NULL,
+    document jsonb NOT NULL,
+    made_by text NOT NULL,
+    made_at timestamp with time zone NOT NULL
 );
 
 
@@ -532,7 +704,16 @@ CREATE TABLE public.submission (
     bytes_done bigint NOT NULL,
     lines_done bigint NOT NULL,
     received_at timestamp with time zone NOT NULL,
-    completed_at timestamp with time zone
+    completed_at timestamp with time zone,
+    duplicates bigint DEFAULT 0 NOT NULL,
+    corrections bigint DEFAULT 0 NOT NULL,
+    withdrawals bigint DEFAULT 0 NOT NULL,
+    repairs bigint DEFAULT 0 NOT NULL,
+    incomplete bigint DEFAULT 0 NOT NULL,
+    timed bigint DEFAULT 0 NOT NULL,
+    late bigint DEFAULT 0 NOT NULL,
+    upload_id uuid,
+    layout jsonb
 );
 
 
@@ -553,6 +734,41 @@ CREATE TABLE public.submission_error (
 
 
 --
+-- Name: upload; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.upload (
+    upload_id uuid NOT NULL,
+    source_code text NOT NULL,
+    received_bytes bigint DEFAULT 0 NOT NULL,
+    created_at timestamp with time zone NOT NULL
+);
+
+
+--
+-- Name: upload_part; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.upload_part (
+    upload_id uuid NOT NULL,
+    begin_byte bigint NOT NULL,
+    content_sealed bytea NOT NULL,
+    CONSTRAINT upload_part_begin_byte_check CHECK ((begin_byte >= 0))
+);
+
+
+--
+-- Name: work_calendar; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.work_calendar (
+    day date NOT NULL,
+    is_working boolean NOT NULL,
+    imported_at timestamp with time zone NOT NULL
+);
+
+
+--
 -- Name: access_entry access_entry_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -566,6 +782,14 @@ ALTER TABLE ONLY public.access_entry
 
 ALTER TABLE ONLY public.account
     ADD CONSTRAINT account_pkey PRIMARY KEY (subject_id);
+
+
+--
+-- Name: catalogue_edition catalogue_edition_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.catalogue_edition
+    ADD CONSTRAINT catalogue_edition_pkey PRIMARY KEY (edition);
 
 
 --
@@ -622,6 +846,14 @@ ALTER TABLE ONLY public.idempotency_key
 
 ALTER TABLE ONLY public.oauth_access_token
     ADD CONSTRAINT oauth_access_token_pkey PRIMARY KEY (token_hash);
+
+
+--
+-- Name: oauth_client_token oauth_client_token_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.oauth_client_token
+    ADD CONSTRAINT oauth_client_token_pkey PRIMARY KEY (token_hash);
 
 
 --
@@ -713,19 +945,35 @@ ALTER TABLE ONLY public.programme_version
 
 
 --
+-- Name: purged_record purged_record_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.purged_record
+    ADD CONSTRAINT purged_record_pkey PRIMARY KEY (purge_id, ordinal);
+
+
+--
 -- Name: record record_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
 ALTER TABLE ONLY public.record
-    ADD CONSTRAINT record_pkey PRIMARY KEY (subject_id, record_id);
+    ADD CONSTRAINT record_pkey PRIMARY KEY (subject_id, source_code, external_id, version);
 
 
 --
--- Name: record record_subject_id_source_code_external_id_version_key; Type: CONSTRAINT; Schema: public; Owner: -
+-- Name: record_purge record_purge_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
-ALTER TABLE ONLY public.record
-    ADD CONSTRAINT record_subject_id_source_code_external_id_version_key UNIQUE (subject_id, source_code, external_id, version);
+ALTER TABLE ONLY public.record_purge
+    ADD CONSTRAINT record_purge_pkey PRIMARY KEY (purge_id);
+
+
+--
+-- Name: record_step record_step_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.record_step
+    ADD CONSTRAINT record_step_pkey PRIMARY KEY (subject_id, step_id);
 
 
 --
@@ -745,11 +993,51 @@ ALTER TABLE ONLY public.schema_migration
 
 
 --
+-- Name: score_history score_history_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.score_history
+    ADD CONSTRAINT score_history_pkey PRIMARY KEY (subject_id, revision);
+
+
+--
 -- Name: score score_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
 ALTER TABLE ONLY public.score
     ADD CONSTRAINT score_pkey PRIMARY KEY (subject_id);
+
+
+--
+-- Name: score_run score_run_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.score_run
+    ADD CONSTRAINT score_run_pkey PRIMARY KEY (run_id);
+
+
+--
+-- Name: scorecard_approval scorecard_approval_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.scorecard_approval
+    ADD CONSTRAINT scorecard_approval_pkey PRIMARY KEY (version, approver);
+
+
+--
+-- Name: scorecard scorecard_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.scorecard
+    ADD CONSTRAINT scorecard_pkey PRIMARY KEY (version);
+
+
+--
+-- Name: scorecard_report scorecard_report_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.scorecard_report
+    ADD CONSTRAINT scorecard_report_pkey PRIMARY KEY (report_id);
 
 
 --
@@ -817,6 +1105,37 @@ ALTER TABLE ONLY public.submission
 
 
 --
+-- Name: upload_part upload_part_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.upload_part
+    ADD CONSTRAINT upload_part_pkey PRIMARY KEY (upload_id, begin_byte);
+
+
+--
+-- Name: upload upload_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.upload
+    ADD CONSTRAINT upload_pkey PRIMARY KEY (upload_id);
+
+
+--
+-- Name: work_calendar work_calendar_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.work_calendar
+    ADD CONSTRAINT work_calendar_pkey PRIMARY KEY (day);
+
+
+--
+-- Name: catalogue_edition_published_at; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX catalogue_edition_published_at ON public.catalogue_edition USING btree (published_at);
+
+
+--
 -- Name: client_partner_id; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -856,6 +1175,13 @@ CREATE INDEX idempotency_key_expires_at ON public.idempotency_key USING btree (e
 --
 
 CREATE INDEX oauth_access_token_expires_at ON public.oauth_access_token USING btree (expires_at);
+
+
+--
+-- Name: oauth_client_token_expires_at; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX oauth_client_token_expires_at ON public.oauth_client_token USING btree (expires_at);
 
 
 --
@@ -908,6 +1234,27 @@ CREATE UNIQUE INDEX phone_directory_subject ON public.phone_directory USING btre
 
 
 --
+-- Name: purged_record_digest; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX purged_record_digest ON public.purged_record USING btree (record_digest);
+
+
+--
+-- Name: record_ends_on; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX record_ends_on ON public.record USING btree (ends_on);
+
+
+--
+-- Name: record_number; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX record_number ON public.record USING btree (source_code, external_id);
+
+
+--
 -- Name: replay_marker_expires_at; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -915,10 +1262,31 @@ CREATE INDEX replay_marker_expires_at ON public.replay_marker USING btree (expir
 
 
 --
--- Name: score_as_of; Type: INDEX; Schema: public; Owner: -
+-- Name: score_due_on; Type: INDEX; Schema: public; Owner: -
 --
 
-CREATE INDEX score_as_of ON public.score USING btree (as_of);
+CREATE INDEX score_due_on ON public.score USING btree (due_on);
+
+
+--
+-- Name: score_run_unfinished; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE UNIQUE INDEX score_run_unfinished ON public.score_run USING btree (((finished_at IS NULL))) WHERE (finished_at IS NULL);
+
+
+--
+-- Name: scorecard_in_force_at; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX scorecard_in_force_at ON public.scorecard USING btree (in_force_at) WHERE (in_force_at IS NOT NULL);
+
+
+--
+-- Name: scorecard_report_version; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX scorecard_report_version ON public.scorecard_report USING btree (scorecard_version, made_at);
 
 
 --
@@ -954,6 +1322,20 @@ CREATE INDEX sign_in_try_touched ON public.sign_in_try USING btree (touched_at);
 --
 
 CREATE UNIQUE INDEX signing_key_one_active ON public.signing_key USING btree (key_use) WHERE (status = 'active'::text);
+
+
+--
+-- Name: submission_upload_id; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE UNIQUE INDEX submission_upload_id ON public.submission USING btree (upload_id) WHERE (upload_id IS NOT NULL);
+
+
+--
+-- Name: upload_created_at; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX upload_created_at ON public.upload USING btree (created_at);
 
 
 --
@@ -1003,6 +1385,38 @@ ALTER TABLE ONLY public.programme_version
 
 
 --
+-- Name: purged_record purged_record_purge_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.purged_record
+    ADD CONSTRAINT purged_record_purge_id_fkey FOREIGN KEY (purge_id) REFERENCES public.record_purge(purge_id);
+
+
+--
+-- Name: scorecard_approval scorecard_approval_report_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.scorecard_approval
+    ADD CONSTRAINT scorecard_approval_report_id_fkey FOREIGN KEY (report_id) REFERENCES public.scorecard_report(report_id);
+
+
+--
+-- Name: scorecard_approval scorecard_approval_version_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.scorecard_approval
+    ADD CONSTRAINT scorecard_approval_version_fkey FOREIGN KEY (version) REFERENCES public.scorecard(version);
+
+
+--
+-- Name: scorecard_report scorecard_report_scorecard_version_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.scorecard_report
+    ADD CONSTRAINT scorecard_report_scorecard_version_fkey FOREIGN KEY (scorecard_version) REFERENCES public.scorecard(version);
+
+
+--
 -- Name: seat_budget seat_budget_programme_code_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -1016,6 +1430,14 @@ ALTER TABLE ONLY public.seat_budget
 
 ALTER TABLE ONLY public.submission_error
     ADD CONSTRAINT submission_error_submission_id_fkey FOREIGN KEY (submission_id) REFERENCES public.submission(submission_id);
+
+
+--
+-- Name: upload_part upload_part_upload_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.upload_part
+    ADD CONSTRAINT upload_part_upload_id_fkey FOREIGN KEY (upload_id) REFERENCES public.upload(upload_id) ON DELETE CASCADE;
 
 
 --
@@ -1037,6 +1459,13 @@ GRANT SELECT,INSERT ON TABLE public.access_entry TO creditplus_app;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.account TO creditplus_app;
+
+
+--
+-- Name: TABLE catalogue_edition; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT ON TABLE public.catalogue_edition TO creditplus_app;
 
 
 --
@@ -1086,6 +1515,13 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.idempotency_key TO creditplus_
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.oauth_access_token TO creditplus_app;
+
+
+--
+-- Name: TABLE oauth_client_token; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.oauth_client_token TO creditplus_app;
 
 
 --
@@ -1159,10 +1595,31 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.programme_version TO creditplus_app;
 
 
 --
+-- Name: TABLE purged_record; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT ON TABLE public.purged_record TO creditplus_app;
+
+
+--
 -- Name: TABLE record; Type: ACL; Schema: public; Owner: -
 --
 
-GRANT SELECT,INSERT ON TABLE public.record TO creditplus_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.record TO creditplus_app;
+
+
+--
+-- Name: TABLE record_purge; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT ON TABLE public.record_purge TO creditplus_app;
+
+
+--
+-- Name: TABLE record_step; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.record_step TO creditplus_app;
 
 
 --
@@ -1184,6 +1641,41 @@ GRANT SELECT ON TABLE public.schema_migration TO PUBLIC;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.score TO creditplus_app;
+
+
+--
+-- Name: TABLE score_history; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.score_history TO creditplus_app;
+
+
+--
+-- Name: TABLE score_run; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.score_run TO creditplus_app;
+
+
+--
+-- Name: TABLE scorecard; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.scorecard TO creditplus_app;
+
+
+--
+-- Name: TABLE scorecard_approval; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT ON TABLE public.scorecard_approval TO creditplus_app;
+
+
+--
+-- Name: TABLE scorecard_report; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT ON TABLE public.scorecard_report TO creditplus_app;
 
 
 --
@@ -1233,6 +1725,27 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.submission TO creditplus_app;
 --
 
 GRANT SELECT,INSERT ON TABLE public.submission_error TO creditplus_app;
+
+
+--
+-- Name: TABLE upload; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.upload TO creditplus_app;
+
+
+--
+-- Name: TABLE upload_part; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.upload_part TO creditplus_app;
+
+
+--
+-- Name: TABLE work_calendar; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.work_calendar TO creditplus_app;
 
 
 --
