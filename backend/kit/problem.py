@@ -67,6 +67,18 @@ PROBLEMS: dict[str, Problem] = {
     "body_too_large": Problem(
         413, "The body is too large", "请求内容过大", "Bodies may hold at most 64 KB."
     ),
+    "calendar_invalid": Problem(
+        422,
+        "The calendar's file can't be taken in",
+        "工作日历文件无效",
+        "`faults` says why: whole years, every day once, `day,is_working` in the first line.",
+    ),
+    "calendar_unknown": Problem(
+        503,
+        "Whether a day is a working day is not known",
+        "工作日历未覆盖该日期",
+        "An operator has to import the year of `day` first; nothing is guessed.",
+    ),
     "client_exists": Problem(
         409, "A client with this id exists", "客户端标识已存在", "Choose another client_id."
     ),
@@ -234,6 +246,12 @@ PROBLEMS: dict[str, Problem] = {
         "There is no score",
         "暂无信用分",
         "A score exists only while you take part, and a moment after joining.",
+    ),
+    "scorecard_missing": Problem(
+        503,
+        "No scorecard is in force",
+        "尚无生效的评分卡",
+        "Two people approve one first: see docs/scorecards.md.",
     ),
     "seats_sold_out": Problem(
         409,
