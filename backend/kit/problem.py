@@ -247,6 +247,12 @@ PROBLEMS: dict[str, Problem] = {
         "暂无信用分",
         "A score exists only while you take part, and a moment after joining.",
     ),
+    "score_revision_missing": Problem(
+        404,
+        "There is no such revision of the score",
+        "没有这一次的信用分",
+        "GET /v1/me/score/history lists the revisions there are; leaving erases them all.",
+    ),
     "scorecard_missing": Problem(
         503,
         "No scorecard is in force",
@@ -270,6 +276,49 @@ PROBLEMS: dict[str, Problem] = {
         "Too many wrong codes",
         "验证码错误次数过多",
         "Wait as long as Retry-After says; nothing is lost.",
+    ),
+    "simulation_class_not_scored": Problem(
+        422,
+        "The score does not look at this class of record",
+        "信用分不看这一类信用信息",
+        "`position` says which change. No scorecard may look at what needs a written consent.",
+    ),
+    "simulation_class_unknown": Problem(
+        422,
+        "There is no such class of record",
+        "没有这一类信用信息",
+        "`position` says which change; `record_class` is a code of the catalogue.",
+    ),
+    "simulation_date_invalid": Problem(
+        422,
+        "A day of the change is not possible",
+        "日期无效",
+        "`position` says which change and `member` which day: none lies after `as_of`, and nothing "
+        "ends before it began.",
+    ),
+    "simulation_day_invalid": Problem(
+        422,
+        "The score can't be simulated for this day",
+        "不能模拟这一天的信用分",
+        "`as_of` lies between today and `months_ahead_max` months from now.",
+    ),
+    "simulation_quantity_invalid": Problem(
+        422,
+        "The quantity is not one the catalogue allows",
+        "数量无效",
+        "`position` says which change; `quantity` is 1 to `quantity_max`.",
+    ),
+    "simulation_record_not_adverse": Problem(
+        422,
+        "Only an adverse record can be repaired",
+        "只有失信信息可以修复",
+        "`position` says which change; any record can be taken as expired.",
+    ),
+    "simulation_record_unknown": Problem(
+        422,
+        "There is no such record to change",
+        "没有可以改变的这条信用信息",
+        "`position` says which change: a record of yours that stands, and each only once.",
     ),
     "submission_batch_id_invalid": Problem(
         422,
