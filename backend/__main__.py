@@ -10,6 +10,7 @@ from typing import Final
 import click
 
 COMMANDS: Final = {
+    "calendar": "calendar",
     "client": "partner",
     "demo": "demo",
     "doctor": "doctor",

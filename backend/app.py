@@ -26,8 +26,9 @@ import backend.programme.api
 import backend.record.api
 import backend.score.api
 import backend.web.api
+from backend import readiness
 from backend.access.authenticate import Authenticator, TokenRefused
-from backend.access.guard import provide_citizen, provide_partner, public
+from backend.access.guard import provide_citizen, provide_partner, provide_source, public
 from backend.access.openapi import SECURITY_SCHEME, Description
 from backend.citizen import service as citizen
 from backend.citizen.credential import CitizenSessions
@@ -41,12 +42,11 @@ from backend.citizen.ports import (
     Sender,
 )
 from backend.consent import service as consent
-from backend.event import service as event
 from backend.event.jobs import Handler
 from backend.event.rules import Event
 from backend.kit.clock import Clock, SystemClock
 from backend.kit.crypto import Vault
-from backend.kit.health import Check, NotReady, database_check, schema_check, valkey_check
+from backend.kit.health import Check
 from backend.kit.http import (
     BODY_BYTES_MAX,
     AnyRequest,
@@ -57,14 +57,13 @@ from backend.kit.http import (
     on_refusal,
 )
 from backend.kit.jose import ALGORITHMS
-from backend.kit.migrate import schema_window
 from backend.kit.postgres import Database, ReadTx, Tx
 from backend.kit.problem import Refusal
 from backend.kit.replay import ReplayGuard
 from backend.kit.valkey import Valkey
 from backend.ledger import service as ledger
-from backend.oauth import service as oauth
-from backend.oauth.credential import PartnerTokens
+from backend.oauth.credential import PartnerTokens, SourceTokens
+from backend.oauth.rules.client_token import CLIENT_TOKEN_PREFIX
 from backend.oauth.rules.grant import ACCESS_TOKEN_PREFIX
 from backend.oauth.rules.request import EligibilityDetail
 from backend.partner import service as partner
@@ -76,8 +75,6 @@ from backend.score import service as score
 from backend.settings import Settings, SettingsFault
 from backend.web import error as web_error
 from backend.web.session import PageDoor
-
-OUTBOX_LAG_SECONDS_MAX = 300
 
 
 @dataclass(frozen=True)
@@ -164,16 +161,9 @@ def open_vault(settings: Settings) -> Vault:
 class Participation:
     """What the rooms above citizen do when a citizen joins or leaves (its ParticipationHooks)."""
 
-    def __init__(self, vault: Vault) -> None:
-        self._vault = vault
-
     async def joined(self, tx: Tx, *, subject_id: UUID, now: datetime) -> None:
         """Make the score."""
-        data_key = await citizen.find_participation_key(tx, subject_id=subject_id)
-        assert data_key is not None, "whoever joined takes part"
-        await score.compute(
-            tx, subject_id=subject_id, vault=self._vault, data_key=data_key, now=now
-        )
+        await score.compute(tx, subject_id=subject_id, now=now)
 
     async def left(self, tx: Tx, *, subject_id: UUID, now: datetime) -> None:
         """Erase the score and all that hangs on it, end consents and their tokens."""
@@ -214,42 +204,20 @@ def event_handlers(house: House) -> dict[str, Handler]:
     """Return who follows which topic of the outbox."""
 
     async def recompute(tx: Tx, *, event: Event) -> None:
-        await score_jobs.recompute_changed(
-            tx, event=event, vault=house.vault, now=house.clock.now()
-        )
+        await score_jobs.recompute_changed(tx, event=event, now=house.clock.now())
 
     return {"records.changed": recompute}
 
 
 def health_checks(house: House) -> list[Check]:
     """Return what readiness stands on."""
-    database = house.database
-
-    async def signing_key() -> None:
-        async with database.read() as tx:
-            if not await oauth.has_active_signing_key(tx):
-                raise NotReady("no active signing key: run `creditplus key ensure`")
-
-    async def outbox() -> None:
-        async with database.read() as tx:
-            lag = await event.get_lag(tx, now=house.clock.now())
-        if lag.total_seconds() > OUTBOX_LAG_SECONDS_MAX:
-            raise NotReady("events wait for more than five minutes: is the worker running?")
-
-    return [
-        database_check(database),
-        schema_check(database, schema_window()),
-        valkey_check(house.valkey),
-        Check("signing_key", signing_key),
-        # The API can serve while events wait; an operator should know all the same.
-        Check("outbox", outbox, is_required=False),
-    ]
+    return readiness.health_checks(database=house.database, valkey=house.valkey, clock=house.clock)
 
 
 def build_app(house: House) -> Litestar:
     """Build the HTTP application on an open house."""
     origin = house.settings.public_origin
-    hooks: ParticipationHooks = Participation(house.vault)
+    hooks: ParticipationHooks = Participation()
     given: dict[str, object] = {
         "clock": house.clock,
         "db": house.database,
@@ -279,6 +247,7 @@ def build_app(house: House) -> Litestar:
         dependencies={
             "citizen": Provide(provide_citizen),
             "partner": Provide(provide_partner),
+            "source": Provide(provide_source),
             **{name: _always(value) for name, value in given.items()},
         },
         exception_handlers={
@@ -322,6 +291,7 @@ def _authenticator(house: House) -> Authenticator:
         stores={
             citizen.SESSION_PREFIX: CitizenSessions(house.database),
             ACCESS_TOKEN_PREFIX: PartnerTokens(house.database, audience=origin),
+            CLIENT_TOKEN_PREFIX: SourceTokens(house.database, audience=origin),
         },
     )
 

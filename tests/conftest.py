@@ -19,6 +19,7 @@ import pytest
 from hypothesis import settings
 
 from backend.app import House, open_house
+from backend.calendar import service as calendar
 from backend.kit.clock import FixedClock
 from backend.kit.crypto import Vault
 from backend.kit.embedded import start_postgres, start_valkey
@@ -26,6 +27,7 @@ from backend.kit.log import configure_logs
 from backend.kit.migrate import migrate
 from backend.kit.postgres import Database, Tx
 from backend.kit.valkey import Valkey
+from backend.score import service as score
 from backend.settings import load_settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -85,11 +87,23 @@ async def _run(url: str, statement: str) -> None:
 
 @pytest.fixture(scope="session")
 def template(postgres_url: str) -> str:
-    """The name of a database that has every migration and no data."""
+    """The name of a database that has every migration, and the data that comes with the service."""
     name = f"template_{uuid4().hex[:8]}"
     asyncio.run(_run(postgres_url, f"CREATE DATABASE {name}"))
     asyncio.run(migrate(with_database(postgres_url, name), ROOT / "migrations"))
+    asyncio.run(_publish(with_database(postgres_url, name)))
     return name
+
+
+async def _publish(url: str) -> None:
+    """Put in force what comes with the service, as the local stack does."""
+    database = await Database.open(url, size=1)
+    try:
+        async with database.write() as tx:
+            await calendar.import_packaged(tx, now=NOW)
+            await score.publish_packaged(tx, NOW)
+    finally:
+        await database.close()
 
 
 @pytest.fixture(scope="session")

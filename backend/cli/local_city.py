@@ -15,6 +15,7 @@ from joserfc.jwk import ECKey
 
 from backend.access.rules import Scope
 from backend.app import open_vault
+from backend.calendar import service as calendar
 from backend.cli.environment import Fault
 from backend.cli.stopping import Stop
 from backend.kit.clock import SystemClock
@@ -99,6 +100,7 @@ async def _prepare(settings: Settings) -> bool:
     now = SystemClock().now()
     async with _transaction(settings) as tx:
         await oauth.ensure_signing_key(tx, vault=open_vault(settings), now=now)
+        await calendar.import_packaged(tx, now=now)
         published = await programme.publish_packaged(tx, now=now)
         if published:
             click.echo(f"published programmes: {', '.join(published)}")

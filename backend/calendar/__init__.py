@@ -1,0 +1,1 @@
+"""Which days are working days, as the State Council announced; time limits run in them."""
