@@ -12,10 +12,12 @@ from litestar.types import HTTPScope
 from backend.access.authenticate import Authenticator
 from backend.access.rules import (
     CITIZEN_SCOPES,
+    SOURCE_SCOPES,
     CitizenPrincipal,
     PartnerPrincipal,
     Principal,
     Scope,
+    SourcePrincipal,
 )
 from backend.kit.problem import Refusal
 
@@ -47,10 +49,16 @@ class Requires:
             authorization=_values(scope, b"authorization"),
             proofs=_values(scope, b"dpop"),
         )
-        expected = CitizenPrincipal if self.scope in CITIZEN_SCOPES else PartnerPrincipal
-        if not isinstance(principal, expected) or self.scope not in principal.scopes:
+        if not isinstance(principal, _bearer_of(self.scope)) or self.scope not in principal.scopes:
             raise Refusal("scope_insufficient", scope=str(self.scope))
         return principal
+
+
+def _bearer_of(scope: Scope) -> type[Principal]:
+    """Return whose tokens carry a scope: a scope has one kind of bearer and no other."""
+    if scope in CITIZEN_SCOPES:
+        return CitizenPrincipal
+    return SourcePrincipal if scope in SOURCE_SCOPES else PartnerPrincipal
 
 
 def let_guard_raise(scope: HTTPScope, fault: Exception) -> None:
@@ -95,4 +103,11 @@ async def provide_partner(request: Connection) -> PartnerPrincipal:
     """Return the partner the guard let in."""
     principal = request.scope["state"][_STATE_KEY]
     assert isinstance(principal, PartnerPrincipal), "the route's guard asks for a partner scope"
+    return principal
+
+
+async def provide_source(request: Connection) -> SourcePrincipal:
+    """Return the source department the guard let in."""
+    principal = request.scope["state"][_STATE_KEY]
+    assert isinstance(principal, SourcePrincipal), "the route's guard asks for a source scope"
     return principal

@@ -19,11 +19,15 @@ class Scope(StrEnum):
     ME_ACCESSES = "me:accesses"
     ME_DATA = "me:data"
     ELIGIBILITY_VERIFY = "eligibility:verify"
+    SUBMISSIONS_WRITE = "submissions:write"
+    QUALITY_READ = "quality:read"
 
 
 # The first-party app acts for the citizen in everything the citizen may do.
 CITIZEN_SCOPES = frozenset(scope for scope in Scope if scope.startswith("me:"))
 PARTNER_SCOPES = frozenset({Scope.ELIGIBILITY_VERIFY})
+# What a source department does with its own files; no citizen is asked, and none is shown.
+SOURCE_SCOPES = frozenset({Scope.SUBMISSIONS_WRITE, Scope.QUALITY_READ})
 
 
 class CitizenPrincipal(msgspec.Struct, frozen=True):
@@ -47,4 +51,14 @@ class PartnerPrincipal(msgspec.Struct, frozen=True):
     token_hash: bytes
 
 
-Principal = CitizenPrincipal | PartnerPrincipal
+class SourcePrincipal(msgspec.Struct, frozen=True):
+    """A source department acting for itself, with its own files only."""
+
+    partner_id: UUID
+    client_id: str
+    source_code: str
+    scopes: frozenset[str]
+    token_hash: bytes
+
+
+Principal = CitizenPrincipal | PartnerPrincipal | SourcePrincipal

@@ -9,6 +9,7 @@ from backend.access.ports import Credential
 from backend.kit.batch import Batcher
 from backend.kit.postgres import Database
 from backend.oauth import service
+from backend.oauth.rules.client_token import source_principal_of
 from backend.oauth.rules.token import AccessToken, principal_of
 
 TOKEN_CACHE_SECONDS = 1.0
@@ -50,3 +51,22 @@ class PartnerTokens:
         async with self._database.single() as tx:
             found = await service.find_access_tokens(tx, token_hashes=token_hashes)
         return [found.get(token_hash) for token_hash in token_hashes]
+
+
+class SourceTokens:
+    """Finds tokens of source departments; they are few, so each is looked up each time."""
+
+    def __init__(self, database: Database, *, audience: str) -> None:
+        self._database = database
+        self._audience = audience
+
+    async def find(self, token_hash: bytes, now: datetime) -> Credential | None:
+        """Return the live credential of a token of a client's own."""
+        async with self._database.single() as tx:
+            token = await service.find_client_token(tx, token_hash=token_hash)
+        if token is None:
+            return None
+        principal = source_principal_of(token, audience=self._audience, now=now)
+        return (
+            None if principal is None else Credential(principal, token.dpop_jkt, token.expires_at)
+        )

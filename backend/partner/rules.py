@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -9,10 +10,11 @@ from uuid import UUID
 
 import msgspec
 
-from backend.access.rules import PARTNER_SCOPES
+from backend.access.rules import PARTNER_SCOPES, SOURCE_SCOPES, Scope
 from backend.kit.jose import ALGORITHMS, PRIVATE_MEMBERS, JoseError, PublicJwk, import_public_key
 
-PARTNER_KINDS = ("merchant", "lender")
+PARTNER_KINDS = ("merchant", "lender", "source")
+SOURCE_KIND = "source"
 
 NAME_LENGTH_MAX = 60
 KEYS_MAX = 10
@@ -34,13 +36,17 @@ _NAME_CATEGORIES_REFUSED = ("C", "Zl", "Zp")
 
 
 class Partner(msgspec.Struct, frozen=True):
-    """A legal person that offers benefits (merchant) or lends (lender)."""
+    """A legal person that offers benefits (merchant), lends (lender) or reports (source).
+
+    `source_code` names a source department as the catalogue does; it is null for the others.
+    """
 
     partner_id: UUID
     code: str
     name_zh: str
     name_en: str
     kind: str
+    source_code: str | None
     created_at: datetime
     suspended_at: datetime | None
 
@@ -77,17 +83,38 @@ def is_code(text: str) -> bool:
     return len(text) <= _CODE_LENGTH_MAX and _CODE.fullmatch(text) is not None
 
 
-def partner_faults(*, code: str, name_zh: str, name_en: str, kind: str) -> list[str]:
-    """Return what is wrong with a partner to be added, one sentence each; empty when nothing is."""
+def scopes_of(kind: str) -> frozenset[Scope]:
+    """Return what the clients of a kind of partner may be registered for at most."""
+    return SOURCE_SCOPES if kind == SOURCE_KIND else PARTNER_SCOPES
+
+
+def partner_faults(
+    *,
+    code: str,
+    name_zh: str,
+    name_en: str,
+    kind: str,
+    source_code: str | None = None,
+    known_sources: Collection[str] = (),
+) -> list[str]:
+    """Return what is wrong with a partner to be added, one sentence each; empty when nothing is.
+
+    `known_sources` are the codes of the catalogue in force.
+    """
     faults = _code_faults("code", code)
     faults += _name_faults("name_zh", name_zh) + _name_faults("name_en", name_en)
     if kind not in PARTNER_KINDS:
         faults.append(f"kind is one of {', '.join(PARTNER_KINDS)}")
+    if (kind == SOURCE_KIND) != (source_code is not None):
+        faults.append("a source, and nobody else, has a source code")
+    if source_code is not None and source_code not in known_sources:
+        faults.append("the catalogue in force has no source with this code")
     return faults
 
 
 def client_faults(
     *,
+    kind: str,
     client_id: str,
     name_zh: str,
     name_en: str,
@@ -95,21 +122,29 @@ def client_faults(
     redirect_uris: list[str],
     scopes: list[str],
 ) -> list[str]:
-    """Return what is wrong with a client to be added, one sentence each; empty when nothing is."""
+    """Return what is wrong with a client to be added, one sentence each; empty when nothing is.
+
+    `kind` is that of its partner: a source's client acts for no citizen, so no browser comes back
+    to it, and it can ask for nothing but what concerns its own files.
+    """
     faults = _code_faults("client_id", client_id)
     faults += _name_faults("name_zh", name_zh) + _name_faults("name_en", name_en)
     faults += jwks_faults(jwks)
-    if not 1 <= len(redirect_uris) <= REDIRECT_URIS_MAX:
+    if kind == SOURCE_KIND:
+        if redirect_uris:
+            faults.append("the client of a source has no redirect URI")
+    elif not 1 <= len(redirect_uris) <= REDIRECT_URIS_MAX:
         faults.append(f"there are 1 to {REDIRECT_URIS_MAX} redirect URIs")
     if len(set(redirect_uris)) != len(redirect_uris):
         faults.append("a redirect URI is given twice")
     faults += [fault for uri in redirect_uris for fault in redirect_uri_faults(uri)]
     if not scopes or len(set(scopes)) != len(scopes):
         faults.append("there is at least one scope, each given once")
+    possible = scopes_of(kind)
     faults += [
-        f"scope {scope!r} is none of {', '.join(sorted(PARTNER_SCOPES))}"
+        f"scope {scope!r} is none of {', '.join(sorted(possible))}"
         for scope in scopes
-        if scope not in PARTNER_SCOPES
+        if scope not in possible
     ]
     return faults
 

@@ -1,5 +1,6 @@
 """What an operator does with partners and clients, and what the other rooms ask about them."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -18,13 +19,28 @@ from backend.partner.rules import (
 
 
 async def add_partner(
-    tx: Tx, *, code: str, name_zh: str, name_en: str, kind: str, now: datetime
+    tx: Tx,
+    *,
+    code: str,
+    name_zh: str,
+    name_en: str,
+    kind: str,
+    now: datetime,
+    source_code: str | None = None,
+    known_sources: Collection[str] = (),
 ) -> Partner:
-    """Add a partner.
+    """Add a partner; a source department by its code among the `known_sources` of the catalogue.
 
     Refusal("partner_invalid", errors) or Refusal("partner_exists").
     """
-    faults = partner_faults(code=code, name_zh=name_zh, name_en=name_en, kind=kind)
+    faults = partner_faults(
+        code=code,
+        name_zh=name_zh,
+        name_en=name_en,
+        kind=kind,
+        source_code=source_code,
+        known_sources=known_sources,
+    )
     if faults:
         raise Refusal("partner_invalid", errors=faults)
     partner = Partner(
@@ -33,6 +49,7 @@ async def add_partner(
         name_zh=name_zh,
         name_en=name_en,
         kind=kind,
+        source_code=source_code,
         created_at=now,
         suspended_at=None,
     )
@@ -62,7 +79,11 @@ async def add_client(
 
     Refusal("client_invalid", errors), Refusal("client_exists") or Refusal("partner_unknown").
     """
+    partner = await store.find_partner(tx, code=partner_code)
+    if partner is None:
+        raise Refusal("partner_unknown", partner=partner_code)
     faults = client_faults(
+        kind=partner.kind,
         client_id=client_id,
         name_zh=name_zh,
         name_en=name_en,
@@ -72,9 +93,6 @@ async def add_client(
     )
     if faults:
         raise Refusal("client_invalid", errors=faults)
-    partner = await store.find_partner(tx, code=partner_code)
-    if partner is None:
-        raise Refusal("partner_unknown", partner=partner_code)
     client = Client(
         client_id=client_id,
         partner_id=partner.partner_id,

@@ -10,8 +10,8 @@ async def insert_partner(tx: Tx, partner: Partner) -> bool:
     """Insert a partner; False when its code is taken."""
     inserted = await tx.execute(
         """
-        INSERT INTO partner (partner_id, code, name_zh, name_en, kind, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6)
+        INSERT INTO partner (partner_id, code, name_zh, name_en, kind, source_code, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)
         ON CONFLICT (code) DO NOTHING
         """,
         partner.partner_id,
@@ -19,6 +19,7 @@ async def insert_partner(tx: Tx, partner: Partner) -> bool:
         partner.name_zh,
         partner.name_en,
         partner.kind,
+        partner.source_code,
         partner.created_at,
     )
     return inserted == 1
@@ -29,7 +30,7 @@ async def find_partner(tx: ReadTx, *, code: str) -> Partner | None:
     return await tx.fetch_optional(
         Partner,
         """
-        SELECT partner_id, code, name_zh, name_en, kind, created_at, suspended_at
+        SELECT partner_id, code, name_zh, name_en, kind, source_code, created_at, suspended_at
         FROM partner
         WHERE code = $1
         """,

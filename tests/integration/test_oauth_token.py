@@ -243,7 +243,7 @@ async def test_9449_4_3_1_one_proof_not_several_to_choose_from(world: OauthWorld
 
 
 @pytest.mark.parametrize(
-    "grant_type", ["password", "client_credentials", "implicit", "urn:ietf:params:oauth:x", "CODE"]
+    "grant_type", ["password", "implicit", "urn:ietf:params:oauth:x", "CODE"]
 )
 async def test_other_grants_do_not_exist(world: OauthWorld, grant_type: str) -> None:
     proof = world.library.proof("POST", TOKEN)

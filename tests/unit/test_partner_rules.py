@@ -15,6 +15,7 @@ KEY = new_key(kid="one")
 
 def faults(**changes: Any) -> list[str]:
     fields: dict[str, Any] = {
+        "kind": "merchant",
         "client_id": "library-demo",
         "name_zh": "图书借还",
         "name_en": "Library desk",

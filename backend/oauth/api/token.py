@@ -24,7 +24,8 @@ from backend.oauth.api.caller import (
     form_operation,
     oauth_faults,
 )
-from backend.oauth.rules.fault import OauthError, invalid_grant
+from backend.oauth.rules.client_token import check_grant_type
+from backend.oauth.rules.fault import invalid_grant
 from backend.oauth.rules.form import required
 from backend.oauth.rules.grant import (
     CodeReused,
@@ -42,7 +43,7 @@ _CLIENT_AUTHENTICATES = "the client authenticates in the form, by private_key_jw
 class TokenView(msgspec.Struct, forbid_unknown_fields=True):
     """A token response (RFC 6749 §5.1, RFC 9449 §5, RFC 9396 §7).
 
-    Described as closed, so that a response is of this kind or a FirstTokenView, not both.
+    Described as closed, as the two other kinds are, so that a response is of one kind only.
     """
 
     access_token: str
@@ -50,6 +51,15 @@ class TokenView(msgspec.Struct, forbid_unknown_fields=True):
     expires_in: int
     scope: str
     authorization_details: list[dict[str, Any]]
+
+
+class ClientTokenView(msgspec.Struct, forbid_unknown_fields=True):
+    """The token response for a client's own resources (RFC 6749 §4.4.3): no refresh token."""
+
+    access_token: str
+    token_type: str
+    expires_in: int
+    scope: str
 
 
 class FirstTokenView(TokenView):
@@ -110,14 +120,16 @@ async def issue_token(
     clock: NamedDependency[Clock],
     replay: NamedDependency[ReplayGuard],
     issuer: NamedDependency[str],
-) -> Response[FirstTokenView | TokenView]:
-    """Issue tokens for an authorization code or a refresh token, bound to the proof's key.
+) -> Response[FirstTokenView | TokenView | ClientTokenView]:
+    """Issue tokens bound to the proof's key: for an authorization code or a refresh token.
 
-    A DPoP proof is required. A code that comes a second time ends its grant.
+    A source department's client gets one for itself (client_credentials). A DPoP proof is
+    required. A code that comes a second time ends its grant.
     """
     now = clock.now()
     caller = await authenticate(request, db=db, replay=replay, issuer=issuer, now=now)
     grant_type = required(caller.form, "grant_type")
+    check_grant_type(grant_type, caller.client)
     check_token_parameters(caller.form, resource=issuer)
     sender = {"client_id": caller.client.client_id, "jkt": _key_of(caller)}
     if grant_type == "authorization_code":
@@ -133,7 +145,17 @@ async def issue_token(
         async with db.write() as tx:
             tokens = await service.refresh(tx, refreshing=refreshing, now=now)
         return _token_response(tokens)
-    raise OauthError("unsupported_grant_type", "grant_type is authorization_code or refresh_token")
+    assert grant_type == "client_credentials", "check_grant_type lets no other through"
+    async with db.write() as tx:
+        issued = await service.issue_client_token(
+            tx,
+            client=caller.client,
+            form=caller.form,
+            jkt=sender["jkt"],
+            resource=issuer,
+            now=now,
+        )
+    return _client_token_response(issued)
 
 
 @post(
@@ -217,7 +239,21 @@ def _key_of(caller: Caller) -> str:
     return caller.jkt
 
 
-def _token_response(tokens: service.Tokens) -> Response[FirstTokenView | TokenView]:
+def _client_token_response(
+    issued: service.IssuedClientToken,
+) -> Response[FirstTokenView | TokenView | ClientTokenView]:
+    view = ClientTokenView(
+        access_token=issued.access_token,
+        token_type="DPoP",  # noqa: S106 - the kind of token, not a token
+        expires_in=issued.expires_in,
+        scope=" ".join(issued.scopes),
+    )
+    return Response(view, headers=NO_STORE)
+
+
+def _token_response(
+    tokens: service.Tokens,
+) -> Response[FirstTokenView | TokenView | ClientTokenView]:
     view = TokenView(
         access_token=tokens.access_token,
         token_type="DPoP",  # noqa: S106 - the kind of token, not a token

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from backend.access.rules import PARTNER_SCOPES
+from backend.access.rules import PARTNER_SCOPES, SOURCE_SCOPES
 from backend.kit.jose import ALGORITHMS
+from backend.oauth.rules.client_token import GRANT_TYPES
 from backend.oauth.rules.request import DETAIL_TYPES
 
 PAR_PATH = "/oauth/par"
@@ -35,8 +36,8 @@ def server_metadata(issuer: str) -> Metadata:
         "jwks_uri": issuer + JWKS_PATH,
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
-        "grant_types_supported": ["authorization_code", "refresh_token"],
-        "scopes_supported": sorted(PARTNER_SCOPES),
+        "grant_types_supported": list(GRANT_TYPES),
+        "scopes_supported": sorted(PARTNER_SCOPES | SOURCE_SCOPES),
         "authorization_details_types_supported": list(DETAIL_TYPES),
         "code_challenge_methods_supported": ["S256"],
         "token_endpoint_auth_methods_supported": ["private_key_jwt"],
@@ -57,7 +58,7 @@ def resource_metadata(issuer: str) -> Metadata:
     return {
         "resource": issuer,
         "authorization_servers": [issuer],
-        "scopes_supported": sorted(PARTNER_SCOPES),
+        "scopes_supported": sorted(PARTNER_SCOPES | SOURCE_SCOPES),
         "bearer_methods_supported": ["header"],
         "authorization_details_types_supported": list(DETAIL_TYPES),
         "dpop_signing_alg_values_supported": list(ALGORITHMS),

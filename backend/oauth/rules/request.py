@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 
 from backend.access.rules import Scope
+from backend.oauth.rules.client_token import check_acts_for
 from backend.oauth.rules.fault import OauthError, invalid_request
 from backend.oauth.rules.form import Form, required
 from backend.partner.rules import Client
@@ -106,6 +107,11 @@ def decide_push(form: Form, *, client: Client, resource: str, issuer: str) -> Pa
     )
 
 
+def check_client(_form: Form, client: Client, _resource: str) -> None:
+    """RFC 6749 §4.1.2.1: a client that may ask citizens; a source's may not."""
+    check_acts_for(client, citizens=True)
+
+
 def check_no_nested_request(form: Form, _client: Client, _resource: str) -> None:
     """RFC 9126 §2.1: a pushed request must not refer to another; request objects aren't used."""
     if "request_uri" in form:
@@ -173,6 +179,7 @@ def check_detail_scope(form: Form, _client: Client, _resource: str) -> None:
 
 
 PUSH_CHECKS: tuple[Callable[[Form, Client, str], None], ...] = (
+    check_client,
     check_no_nested_request,
     check_response_type,
     check_redirect_uri,

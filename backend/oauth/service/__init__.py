@@ -12,6 +12,11 @@ from backend.oauth.service.authorize import (
     get_request,
     push_request,
 )
+from backend.oauth.service.client_token import (
+    IssuedClientToken,
+    find_client_token,
+    issue_client_token,
+)
 from backend.oauth.service.key import (
     ensure_signing_key,
     has_active_signing_key,
@@ -30,6 +35,7 @@ from backend.oauth.service.token import (
 )
 
 __all__ = [
+    "IssuedClientToken",
     "PushedRequest",
     "Tokens",
     "approve",
@@ -37,9 +43,11 @@ __all__ = [
     "deny",
     "ensure_signing_key",
     "find_access_tokens",
+    "find_client_token",
     "get_request",
     "has_active_signing_key",
     "introspect",
+    "issue_client_token",
     "list_public_keys",
     "push_request",
     "redeem",

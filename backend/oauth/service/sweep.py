@@ -17,5 +17,6 @@ async def sweep(tx: Tx, *, now: datetime) -> int:
     count = await store.delete_requests_over(tx, now=now)
     count += await store.delete_access_tokens_over(tx, now=now)
     count += await store.delete_refresh_tokens_over(tx, now=now)
+    count += await store.delete_client_tokens_over(tx, now=now)
     count += await store.delete_codes_over(tx, now=now)
     return count + await store.delete_grants_over(tx, ended_before=now - _GRANT_MARGIN)

@@ -9,6 +9,7 @@ import msgspec
 from backend.kit.ids import new_token, token_hash
 from backend.kit.postgres import ReadTx, Tx
 from backend.oauth import store
+from backend.oauth.rules.client_token import CLIENT_TOKEN_PREFIX, introspect_client_token
 from backend.oauth.rules.fault import invalid_grant
 from backend.oauth.rules.grant import (
     ACCESS_TOKEN_PREFIX,
@@ -98,6 +99,11 @@ async def revoke(tx: Tx, *, client: Client, token: str, now: datetime) -> None:
     if refresh_token is not None:
         _require_own(refresh_token.client_id, client)
         await store.revoke_grant(tx, grant_id=refresh_token.grant_id, now=now)
+        return
+    client_token = await store.find_client_token(tx, token_hash=digest)
+    if client_token is not None:
+        _require_own(client_token.client_id, client)
+        await store.revoke_client_token(tx, token_hash=digest, now=now)
 
 
 async def introspect(
@@ -105,6 +111,11 @@ async def introspect(
 ) -> Introspection | None:
     """Describe a token to the client it was issued to (RFC 7662 §2.2); None: not active."""
     digest = token_hash(token)
+    if token.startswith(CLIENT_TOKEN_PREFIX):
+        client_token = await store.find_client_token(tx, token_hash=digest)
+        return introspect_client_token(
+            client_token, client_id=client.client_id, issuer=issuer, now=now
+        )
     refresh_token = await store.find_refresh_token(tx, token_hash=digest)
     if refresh_token is None:
         access = await store.find_access_token(tx, token_hash=digest)

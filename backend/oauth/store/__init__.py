@@ -1,5 +1,11 @@
 """The state of the authorization server in SQL: requests, grants, codes, tokens and keys."""
 
+from backend.oauth.store.client_token import (
+    delete_client_tokens_over,
+    find_client_token,
+    insert_client_token,
+    revoke_client_token,
+)
 from backend.oauth.store.grant import (
     consume_code,
     delete_codes_over,
@@ -45,15 +51,18 @@ __all__ = [
     "consume_code",
     "consume_request",
     "delete_access_tokens_over",
+    "delete_client_tokens_over",
     "delete_codes_over",
     "delete_grants_over",
     "delete_refresh_tokens_over",
     "delete_requests_over",
     "find_access_token",
+    "find_client_token",
     "find_refresh_token",
     "find_request",
     "get_grant",
     "insert_access_token",
+    "insert_client_token",
     "insert_code",
     "insert_grant",
     "insert_refresh_token",
@@ -65,6 +74,7 @@ __all__ = [
     "lock_grant",
     "lock_request",
     "revoke_access_token",
+    "revoke_client_token",
     "revoke_grant",
     "revoke_grants_of_consent",
     "revoke_grants_of_subject",
