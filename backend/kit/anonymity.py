@@ -1,0 +1,52 @@
+"""Numbers about people, as others may know them: k-anonymous, with complementary suppression.
+
+Product line 12: nobody sees a count that stands for 1 to k - 1 people, nor one from which such a
+count follows. Two rules together hold that for every table made from the same people:
+
+- A cell of 1 to k - 1 people is not published. If what is not published adds up to fewer than k
+  people, or is one cell alone, so that the total gives it away, the next smallest goes with it.
+- What is published is told in whole k's, rounded down. Two tables of the same people (a group and
+  a part of it, before and after, one way of dividing and another) differ by whole k's only: a
+  difference never stands for a few people.
+"""
+
+from collections.abc import Sequence
+
+K = 20
+
+
+def told(count: int) -> int:
+    """Return a number of people as it may be told: in whole k's, rounded down."""
+    assert count >= 0, "a number of people"
+    return count // K * K
+
+
+def tell(counts: Sequence[int]) -> list[int | None]:
+    """Return the cells of a table that divides people, as they may be published.
+
+    Each person stands in one cell. None: not published. An empty cell is told as 0.
+    """
+    assert all(count >= 0 for count in counts), "numbers of people"
+    kept = {place for place, count in enumerate(counts) if not 0 < count < K}
+    while not _is_hidden(counts, kept):
+        # The smallest that holds anybody; of equals the first. An empty one would hide nothing.
+        largest_first = sorted(kept, key=lambda place: (-counts[place], -place))
+        kept.remove(next(place for place in reversed(largest_first) if counts[place]))
+    return [told(count) if place in kept else None for place, count in enumerate(counts)]
+
+
+def _is_hidden(counts: Sequence[int], kept: set[int]) -> bool:
+    """Say whether what is not published can't be worked out, or whether nothing more can go."""
+    gone = [counts[place] for place in range(len(counts)) if place not in kept]
+    if not gone or not any(counts[place] for place in kept):
+        return True
+    return len(gone) > 1 and sum(gone) >= K
+
+
+def tell_part(part: int, whole: int) -> int | None:
+    """Return how many of a group have something, as it may be told; None if that is too few.
+
+    Too few that have it, and too few that do not: of a group of 100, 95 are as telling as 5.
+    """
+    assert 0 <= part <= whole, "a part of a group"
+    return None if 0 < part < K or 0 < whole - part < K else told(part)
