@@ -242,9 +242,7 @@ async def test_9449_4_3_1_one_proof_not_several_to_choose_from(world: OauthWorld
     refused(answer, "invalid_dpop_proof")
 
 
-@pytest.mark.parametrize(
-    "grant_type", ["password", "implicit", "urn:ietf:params:oauth:x", "CODE"]
-)
+@pytest.mark.parametrize("grant_type", ["password", "implicit", "urn:ietf:params:oauth:x", "CODE"])
 async def test_other_grants_do_not_exist(world: OauthWorld, grant_type: str) -> None:
     proof = world.library.proof("POST", TOKEN)
     answer = await world.library.post(TOKEN, {"grant_type": grant_type}, proof=proof)
