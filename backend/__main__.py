@@ -21,7 +21,7 @@ COMMANDS: Final = {
     "openapi": "openapi",
     "partner": "partner",
     "programme": "programme",
-    "score": "data",
+    "score": "score",
     "register": "register",
     "seed": "data",
     "serve": "process",

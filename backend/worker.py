@@ -25,7 +25,7 @@ from backend.kit.log import get_log
 from backend.kit.metric import serve_metrics
 from backend.kit.postgres import Tx
 from backend.oauth import service as oauth
-from backend.score.jobs import recompute_aged
+from backend.score.jobs import recompute_due
 from backend.settings import Settings
 
 log = get_log(__name__)
@@ -76,9 +76,9 @@ async def sweep_expired(ctx: dict[str, Any]) -> None:
 async def age_scores(ctx: dict[str, Any]) -> None:
     """Work out anew the scores that a new day has made old; run twice, it finds fewer."""
     house: House = ctx["house"]
-    count = await recompute_aged(house.database, vault=house.vault, clock=house.clock)
-    if count:
-        log.info("scores_aged", count=count)
+    total = await recompute_due(house.database, clock=house.clock)
+    if total.seen:
+        log.info("scores_aged", seen=total.seen, changed=total.changed)
 
 
 async def work(settings: Settings) -> None:

@@ -1,22 +1,21 @@
-"""Records and scores from the command line: hand in a file, make a demo city, recompute."""
+"""Records from the command line: hand in a file, make a demo city."""
 
 import json
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import date, datetime
 from io import SEEK_END, BufferedReader
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from backend.app import Participation, open_vault
 from backend.cli.city import handin
 from backend.cli.city import seed as city_seed
 from backend.cli.city.people import CITIZENS_MAX, CITIZENS_MIN, NAMED
 from backend.cli.environment import Fault, command_settings, database_url, run
+from backend.cli.progress import progress_bar
 from backend.kit.clock import SystemClock, city_date
 from backend.kit.crypto import Vault
 from backend.kit.postgres import Database
@@ -24,8 +23,6 @@ from backend.record import service as record
 from backend.record.jobs import send_submission
 from backend.record.rules.fault import StoredFault
 from backend.record.rules.submission import Submission
-from backend.score import service as score_service
-from backend.score.jobs import RecomputeTotal, recompute_all
 from backend.settings import Settings
 
 FAULTS_SHOWN = 20
@@ -77,7 +74,7 @@ async def _send(
 ) -> tuple[Submission, list[StoredFault]]:
     size = content.seek(0, SEEK_END)
     async with _opened(settings) as (database, vault):
-        with _progress() as bar:
+        with progress_bar() as bar:
             task = bar.add_task(class_code, total=size)
             taken = await send_submission(
                 database,
@@ -193,7 +190,7 @@ async def _bring_in(
     people = handin.read_people(directory)
     async with _opened(settings) as (database, vault):
         city_seed.write_register(register, people, vault)
-        with _progress() as bar:
+        with progress_bar() as bar:
             files = bar.add_task("records", total=sum(file.bytes for file in city.files))
             handed = await city_seed.hand_in(
                 database,
@@ -209,47 +206,12 @@ async def _bring_in(
                 database,
                 people[NAMED : NAMED + joined],
                 register=register,
-                hooks=Participation(vault),
+                hooks=Participation(),
                 vault=vault,
                 clock=SystemClock(),
                 on_person=lambda: bar.advance(task),
             )
     return handed, joiners
-
-
-@click.group()
-def score() -> None:
-    """Scores of those who take part."""
-
-
-@score.command("recompute")
-@click.option("--all", "everything", is_flag=True, help="Every score.")
-@click.option("--changed", is_flag=True, help="Scores older than their records, or than today.")
-@JSON_OPTION
-def score_recompute(*, everything: bool, changed: bool, as_json: bool) -> None:
-    """Work scores out anew; interrupted and started again, it simply begins again."""
-    if everything == changed:
-        raise click.UsageError("say either --all or --changed")
-    total = run(_recompute(command_settings(), only_changed=changed))
-    if as_json:
-        click.echo(json.dumps({"seen": total.seen, "computed": total.computed}))
-        return
-    click.echo(f"{total.computed} of {total.seen} scores worked out anew.")
-
-
-async def _recompute(settings: Settings, *, only_changed: bool) -> RecomputeTotal:
-    async with _opened(settings) as (database, vault):
-        async with database.read() as tx:
-            count = await score_service.count(tx)
-        with _progress() as bar:
-            task = bar.add_task("scores", total=count)
-            return await recompute_all(
-                database,
-                only_changed=only_changed,
-                vault=vault,
-                clock=SystemClock(),
-                on_progress=lambda total: bar.update(task, completed=total.seen),
-            )
 
 
 @asynccontextmanager
@@ -260,16 +222,3 @@ async def _opened(settings: Settings) -> AsyncIterator[tuple[Database, Vault]]:
         yield database, vault
     finally:
         await database.close()
-
-
-@contextmanager
-def _progress() -> Iterator[Progress]:
-    """Show progress to people on a terminal, on stderr: stdout belongs to the answer."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        yield bar

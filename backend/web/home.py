@@ -142,9 +142,7 @@ async def show_home(
         profile = await citizen.get_profile(tx, subject_id=visitor.subject_id, vault=visit.vault)
         explained = None
         if await score.find(tx, subject_id=visitor.subject_id) is not None:
-            explained = await score.get_explained(
-                tx, subject_id=visitor.subject_id, vault=visit.vault
-            )
+            explained = await score.get_explained(tx, subject_id=visitor.subject_id)
     view = home_view(profile, explained)
     return render_page(visit, "home.html", view, tab="home")
 

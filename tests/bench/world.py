@@ -155,7 +155,7 @@ async def _settle(desk: Desk, directory: Path, *, citizens: int) -> list[UUID]:
     ]
     register = directory / "identity-register"
     write_register(register, people, desk.vault)
-    hooks = Participation(desk.vault)
+    hooks = Participation()
     joined = await join(
         desk.database, people, register=register, hooks=hooks, vault=desk.vault, clock=desk.clock
     )

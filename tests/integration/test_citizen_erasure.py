@@ -81,7 +81,7 @@ async def settle(tx: Tx, vault: Vault) -> UUID:
         uuid4(),
         NOW,
     )
-    hooks = app.Participation(vault)
+    hooks = app.Participation()
     assert (await sign_up(tx, vault=vault, now=NOW)).session.subject_id == subject_id
     await service.join(
         tx,
@@ -166,7 +166,7 @@ async def test_leaving_and_deleting_erase_what_they_promise(
     subject_id = await settle(tx, vault)
     before = await rows_of(tx, subject_id)
     assert {table for table, rows in before.items() if not rows} == UNUSED_HERE
-    hooks = app.Participation(vault)
+    hooks = app.Participation()
     if deletes:
         assert await service.delete_account(tx, subject_id=subject_id, now=LATER, hooks=hooks)
     else:
@@ -185,7 +185,7 @@ async def test_what_stays_is_ended_and_holds_nothing_that_can_be_opened(
 ) -> None:
     """No consent in force, no live grant, no sealed trace, no event with more than codes."""
     subject_id = await settle(tx, vault)
-    hooks = app.Participation(vault)
+    hooks = app.Participation()
     await service.delete_account(tx, subject_id=subject_id, now=LATER, hooks=hooks)
     for still_there in (
         "SELECT count(*) FROM consent WHERE ended_at IS NULL",

@@ -8,7 +8,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -27,6 +27,8 @@ from backend.oauth import service as oauth
 from backend.partner import service as partner
 from backend.programme import service as programme
 from backend.programme.rules.eligibility import EligibilityCheck
+from backend.score import service as score
+from backend.score.rules.engine import score_records
 from backend.settings import load_settings
 from tests.conftest import DIGEST_KEY, KEK, encoded_key
 from tests.support.citizen import sign_up
@@ -73,7 +75,7 @@ class City:
 
     def __init__(self, house: House, clock: FixedClock) -> None:
         self.house, self.clock = house, clock
-        self.hooks = Participation(house.vault)
+        self.hooks = Participation()
         self.http = httpx.AsyncClient(
             transport=httpx.ASGITransport(build_app(house), raise_app_exceptions=False),
             base_url=ISSUER,
@@ -281,8 +283,26 @@ class City:
 
 async def set_facts(tx: Tx, subject_id: UUID, facts: dict[str, int]) -> None:
     """Give a citizen these facts, as a score worked out from other records would have."""
-    count = await tx.execute("UPDATE score SET facts = $2 WHERE subject_id = $1", subject_id, facts)
+    figures = _figures(facts)
+    count = await tx.execute(
+        """UPDATE score SET points = $2, identity_points = $3, performance_points = $4,
+             law_points = $5, economic_points = $6, civic_points = $7, indicator_values = $8
+           WHERE subject_id = $1""",
+        subject_id,
+        *figures,
+    )
     assert count == 1, "who takes part has a score"
+
+
+def _figures(facts: dict[str, int]) -> list[Any]:
+    """Return the points, the dimensions' points and the values of a score with these facts."""
+    neutral = score_records(score.packaged_scorecard(), [], date(2026, 11, 20))
+    given = {"score": neutral.points}
+    given |= {f"dimension.{code}": points for code, points in neutral.dimensions.items()}
+    given |= {f"indicator.{code}": each.value for code, each in neutral.tallies.items()}
+    assert facts.keys() <= given.keys(), "facts that the scorecard knows"
+    figures = [*(given | facts).values()]
+    return [*figures[:6], figures[6:]]
 
 
 async def add_strangers(tx: Tx, count: int, *, now: Any) -> list[UUID]:
@@ -299,11 +319,17 @@ async def add_strangers(tx: Tx, count: int, *, now: Any) -> list[UUID]:
         [(subject_id, now) for subject_id in subject_ids],
     )
     await tx.execute_many(
-        """INSERT INTO score (subject_id, points, tier_code, identity_points, performance_points,
-             law_points, economic_points, civic_points, facts, scorecard_version, input_digest,
-             as_of, explanation_sealed, computed_at)
-           VALUES ($1, 800, 'good', 0, 0, 0, 0, 0, $2, 'x', '', $3, '', $4)""",
-        [(subject_id, GOOD, now.date(), now) for subject_id in subject_ids],
+        """INSERT INTO score (subject_id, points, identity_points, performance_points,
+             law_points, economic_points, civic_points, indicator_values, scorecard_version,
+             input_digest, revision, as_of, due_on, computed_at)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, sha256(''), 1, $10, $10, $11)""",
+        [
+            (
+                *(subject_id, *_figures(GOOD), score.packaged_scorecard().version),
+                *(now.date(), now),
+            )
+            for subject_id in subject_ids
+        ],
     )
     return subject_ids
 

@@ -16,7 +16,10 @@ import msgspec
 from backend.kit.clock import CITY_ZONE, city_date
 from backend.programme.rules.benefit import Benefit
 from backend.programme.rules.document import Programme
-from backend.programme.rules.rule import Facts, Step, Trace, evaluate, facts_of
+from backend.programme.rules.rule import Facts, Step, Trace, evaluate
+from backend.programme.rules.rule import facts_of as facts_read_by
+from backend.score.rules.scorecard import Scorecard
+from backend.score.rules.state import facts_of
 
 DATA_KINDS = ("eligibility",)
 ACTION = "eligibility_check"
@@ -64,7 +67,8 @@ class Evidence(msgspec.Struct, frozen=True):
     """All that is known about one check whose consent is in force, in one row.
 
     `position` is the place of the check in its batch. A digest names a programme version; the
-    promised one is that of the running enrolment.
+    promised one is that of the running enrolment. What is known of the score is None where there
+    is none; `dimensions` are in the order of DIMENSIONS.
     """
 
     position: int
@@ -81,8 +85,11 @@ class Evidence(msgspec.Struct, frozen=True):
     current_digest: bytes
     promised_digest: bytes | None
     participation_key: bytes | None
-    facts: dict[str, Any] | None
+    points: int | None
+    dimensions: list[int] | None
+    indicator_values: list[int] | None
     scorecard_version: str | None
+    scorecard_digest: bytes | None
     score_digest: bytes | None
     score_as_of: date | None
 
@@ -100,10 +107,11 @@ class Cause(StrEnum):
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """A decision with its cause, the version it was made by, and how the rule came out."""
+    """A decision with its cause, the version it was made by, and how the rule came out on what."""
 
     cause: Cause
     programme: Programme
+    facts: Facts | None
     trace: Trace
 
     @property
@@ -158,15 +166,36 @@ class Decision(msgspec.Struct, frozen=True):
         return "eligible" if self.eligible else "not_eligible"
 
 
+def facts_in(evidence: Evidence, scorecards: Mapping[bytes, Scorecard]) -> Facts | None:
+    """Work out the facts of the citizen checked, or None for one without a score.
+
+    `scorecards` are by digest; the one that the score was worked out with is among them.
+    """
+    if evidence.scorecard_digest is None:
+        return None
+    assert evidence.points is not None, "a score is there as a whole"
+    return facts_of(
+        scorecards[evidence.scorecard_digest],
+        points=evidence.points,
+        dimensions=evidence.dimensions or (),
+        indicator_values=evidence.indicator_values or (),
+    )
+
+
 def decide(
-    evidence: Evidence, *, current: Programme, promised: Programme | None, now: datetime
+    evidence: Evidence,
+    *,
+    facts: Facts | None,
+    current: Programme,
+    promised: Programme | None,
+    now: datetime,
 ) -> Verdict:
     """Decide one check: partners and period by the version in force, rule and benefit as promised.
 
     The rule is evaluated whatever the cause, on no facts where there are none.
     """
     programme = promised or current
-    trace = evaluate(programme.rule, evidence.facts or {})
+    trace = evaluate(programme.rule, facts or {})
     is_open = not evidence.is_programme_ended and current.document.is_open_on(city_date(now))
     is_listed = (
         not evidence.is_partner_suspended and evidence.partner_code in current.document.partners
@@ -179,18 +208,18 @@ def decide(
         cause = Cause.NOT_PARTICIPATING
     elif promised is None:
         cause = Cause.NOT_ENROLLED
-    elif evidence.facts is None:
+    elif facts is None:
         cause = Cause.NO_SCORE
     else:
         cause = Cause.ELIGIBLE if trace.holds else Cause.RULE_NOT_MET
-    return Verdict(cause, programme, trace)
+    return Verdict(cause, programme, facts, trace)
 
 
 def trace_of(verdict: Verdict, *, evidence: Evidence, salt: bytes) -> DecisionTrace:
     """Return what is kept of a verdict: of the facts, those that the rule reads."""
     document = verdict.programme.document
-    read = facts_of(verdict.programme.rule)
-    facts: Facts = evidence.facts or {}
+    read = facts_read_by(verdict.programme.rule)
+    facts: Facts = verdict.facts or {}
     return DecisionTrace(
         salt=salt,
         cause=verdict.cause,

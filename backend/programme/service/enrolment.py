@@ -26,7 +26,7 @@ from backend.score import service as score
 async def list_offers(tx: ReadTx, *, subject_id: UUID, now: datetime) -> list[Offer]:
     """Return every programme as one citizen sees it: yes, or not yet and what is missing."""
     published = await list_programmes(tx)
-    facts = await _find_facts(tx, subject_id)
+    facts = await score.find_facts(tx, subject_id=subject_id)
     enrolled = {row.programme_code: row for row in await store.list_enrolled(tx, subject_id)}
     return await _offers(tx, subject_id, published, facts=facts, enrolled=enrolled, now=now)
 
@@ -51,7 +51,7 @@ async def enrol(tx: Tx, *, subject_id: UUID, programme_code: str, now: datetime)
         raise Refusal("not_found")
     # Held: whoever leaves waits for this enrolment, and then erases it with the others.
     participation = await citizen.hold_participation(tx, subject_id=subject_id)
-    facts = None if participation is None else await _find_facts(tx, subject_id)
+    facts = None if participation is None else await score.find_facts(tx, subject_id=subject_id)
     check_enrolment(
         found.programme,
         is_ended=found.is_ended,
@@ -103,11 +103,6 @@ async def erase(tx: Tx, *, subject_id: UUID, now: datetime) -> None:
 async def _give_back(tx: Tx, programme_code: str) -> None:
     released = await store.release_seat(tx, programme_code)
     assert released, "a running enrolment has a seat"
-
-
-async def _find_facts(tx: ReadTx, subject_id: UUID) -> Facts | None:
-    found = await score.find(tx, subject_id=subject_id)
-    return None if found is None else found.facts
 
 
 async def _offers(

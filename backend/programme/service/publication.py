@@ -17,7 +17,7 @@ from backend.programme.rules.fact import Vocabulary, vocabulary_of
 from backend.programme.rules.offer import Seats
 from backend.programme.store import programme as store
 from backend.record.service import current_catalogue
-from backend.score.service import get_scorecard
+from backend.score.service import packaged_scorecard
 
 _KNOWN_MAX = 1_000
 # What was published is never changed, so a digest means the same document for ever.
@@ -43,7 +43,7 @@ class PublishedProgramme(msgspec.Struct, frozen=True):
 @cache
 def vocabulary() -> Vocabulary:
     """Return the facts that rules may ask about, by the scorecard in force."""
-    return vocabulary_of(get_scorecard())
+    return vocabulary_of(packaged_scorecard())
 
 
 def load(text: str) -> Programme:

@@ -27,6 +27,7 @@ from backend.programme.rules.eligibility import (
 )
 from backend.programme.service.publication import programmes_by_digest
 from backend.programme.store import eligibility as store
+from backend.score import service as score
 
 _SALT_BYTES = 16
 
@@ -47,6 +48,8 @@ async def check_eligibility(
     digests = {evidence.current_digest for evidence in found.values()}
     digests |= {e.promised_digest for e in found.values() if e.promised_digest is not None}
     programmes = await programmes_by_digest(tx, digests)
+    scored = {e.scorecard_digest for e in found.values() if e.scorecard_digest is not None}
+    scorecards = await score.scorecards_by_digest(tx, scored)
     looks: Counter[tuple[UUID, UUID]] = Counter()
     # Sealing is the same work for a citizen without a key of their own; the result is dropped.
     decoy_key = vault.new_data_key()
@@ -65,7 +68,13 @@ async def check_eligibility(
         current, promised = programmes[evidence.current_digest], None
         if evidence.promised_digest is not None:
             promised = programmes[evidence.promised_digest]
-        verdict = rules.decide(evidence, current=current, promised=promised, now=now)
+        verdict = rules.decide(
+            evidence,
+            facts=rules.facts_in(evidence, scorecards),
+            current=current,
+            promised=promised,
+            now=now,
+        )
         decision = _decision(
             check,
             evidence,

@@ -65,14 +65,19 @@ async def gather_evidence(
                   partner.suspended_at IS NOT NULL AS is_partner_suspended,
                   programme.ended_at IS NOT NULL AS is_programme_ended,
                   programme.digest AS current_digest, promised.digest AS promised_digest,
-                  participation.data_key AS participation_key, score.facts,
-                  score.scorecard_version, score.input_digest AS score_digest,
+                  participation.data_key AS participation_key, score.points,
+                  CASE WHEN score.subject_id IS NOT NULL THEN ARRAY[
+                    score.identity_points, score.performance_points, score.law_points,
+                    score.economic_points, score.civic_points] END AS dimensions,
+                  score.indicator_values, score.scorecard_version,
+                  scorecard.digest AS scorecard_digest, score.input_digest AS score_digest,
                   score.as_of AS score_as_of
            FROM held
            JOIN partner ON partner.partner_id = held.partner_id
            JOIN programme ON programme.programme_code = held.programme_code
            LEFT JOIN participation ON participation.subject_id = held.subject_id
            LEFT JOIN score ON score.subject_id = held.subject_id
+           LEFT JOIN scorecard ON scorecard.version = score.scorecard_version
            LEFT JOIN enrolment ON enrolment.subject_id = held.subject_id
              AND enrolment.programme_code = held.programme_code AND enrolment.ended_at IS NULL
            LEFT JOIN programme_version AS promised

@@ -1,20 +1,23 @@
 """The one function from records to a score: pure, whole numbers only, the same bits everywhere.
 
-The order of the records plays no part. Every indicator's points, the records behind them and
-what they moved come out with the score, so that it can be explained and worked out again.
+The order of the records plays no part. Every indicator's value and points, the records behind
+them and what they moved come out with the score, so that it can be explained and worked out
+again. `compile` says the same in SQL for many subjects at once; a property test holds them equal.
 """
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
-from uuid import UUID
 
 import msgspec
 
 from backend.record.rules.life import Record, add_months, counts, months_between
-from backend.score.rules.scorecard import PERMILLE, Indicator, Scorecard
+from backend.score.rules.contribution import Contribution, weigh
+from backend.score.rules.plan import classes_of, plan_of, window_floor
+from backend.score.rules.scorecard import PERMILLE, VALUE_MAX, Indicator, Scorecard
 
-RECORDS_NAMED_MAX = 20
+# The due day of a score that nothing but a new record can change.
+NEVER = date.max
 
 
 class Tally(msgspec.Struct, frozen=True):
@@ -29,117 +32,82 @@ class Tally(msgspec.Struct, frozen=True):
     bad: int = 0
 
 
-class Contribution(msgspec.Struct, frozen=True):
-    """What one indicator gave: its line in the trace of a score.
+class ScoreResult(msgspec.Struct, frozen=True):
+    """A score with everything needed to explain it and to work it out again.
 
-    `effect_points` is what it moved the score away from where it stands without data, after the
-    cap of its dimension; the effects add up to the score minus its base. `record_ids` are the
-    newest of `record_count` records.
+    `indicator_values` and `contributions` are in the scorecard's order; `tallies` by the code of
+    the indicator. `due_on` is the first day on which it may differ without a new record.
     """
 
-    indicator: str
-    dimension: str
-    value: int
     points: int
-    neutral_points: int
-    effect_points: int
-    record_count: int
-    record_ids: list[UUID]
-
-
-class ScoreResult(msgspec.Struct, frozen=True):
-    """A score with everything needed to explain it and to work it out again."""
-
-    points: int
-    base_points: int
-    tier_code: str
     dimensions: dict[str, int]
-    facts: dict[str, int]
+    indicator_values: list[int]
     contributions: list[Contribution]
     tallies: dict[str, Tally]
     scorecard_version: str
     as_of: date
     input_digest: bytes
+    due_on: date
 
 
 def score_records(scorecard: Scorecard, records: Iterable[Record], as_of: date) -> ScoreResult:
-    """Score the current records of one subject as they stand on the day `as_of`.
+    """Score what stands of one subject's records, as it is on the day `as_of`.
 
-    Records past their life are not looked at. `dimensions` and `facts` are keyed by code; facts
-    hold `score`, `dimension.<code>` and `indicator.<code>`.
+    Records that do not count on that day (disputed, repaired, ended, to come) are not looked at;
+    superseded versions are none of the caller's `records`. `dimensions` is keyed by code.
     """
-    counted = [record for record in records if counts(record, as_of)]
+    plan = plan_of(scorecard)
+    counted: list[Record] = []
+    due = NEVER
+    for record in records:
+        if counts(record, as_of):
+            counted.append(record)
+            if record.ends_on is not None and record.ends_on < due:
+                due = record.ends_on
+        elif as_of < record.occurred_on < due and counts(record, record.occurred_on):
+            due = record.occurred_on
     by_class: dict[str, list[Record]] = {}
+    # By dates and the source's own numbers, never by chance: the same records, the same order.
+    counted.sort(key=_newness, reverse=True)
     for record in counted:
         by_class.setdefault(record.class_code, []).append(record)
-    tallies = {
-        indicator.code: tally(indicator, by_class, as_of) for indicator in scorecard.indicators
+    floors = {months: window_floor(as_of, months) for months in plan.windows}
+    tallies: dict[str, Tally] = {}
+    for indicator in scorecard.indicators:
+        found = _inside(indicator, by_class, floors[indicator.window_months])
+        tallies[indicator.code] = _tallied(indicator, found, as_of)
+        if found:
+            due = min(due, _moves_on(indicator, found, as_of))
+    values = [each.value for each in tallies.values()]
+    points = [
+        indicator.points_at(value)
+        for indicator, value in zip(scorecard.indicators, values, strict=True)
+    ]
+    dimensions = {
+        code: min(cap, sum(points[place] for place in places)) for code, cap, places in plan.members
     }
-    dimensions: dict[str, int] = {}
-    contributions: list[Contribution] = []
-    for dimension in scorecard.dimensions:
-        own = [each for each in scorecard.indicators if each.dimension == dimension.code]
-        points = [each.points_at(tallies[each.code].value) for each in own]
-        dimensions[dimension.code] = min(dimension.cap_points, sum(points))
-        moved = [now - each.neutral_points for now, each in zip(points, own, strict=True)]
-        effects = _under_cap(moved, sum(points) - dimensions[dimension.code])
-        contributions += [
-            _contribution(each, tallies[each.code], given, effect)
-            for each, given, effect in zip(own, points, effects, strict=True)
-        ]
     total = sum(dimensions.values())
-    base = sum(indicator.neutral_points for indicator in scorecard.indicators)
     assert 0 <= total <= scorecard.range_points, "the loader proves the bounds"
-    assert base + sum(each.effect_points for each in contributions) == total, "effects add up"
-    facts = {"score": total}
-    facts |= {f"dimension.{code}": points for code, points in dimensions.items()}
-    facts |= {f"indicator.{code}": each.value for code, each in tallies.items()}
+    assert due > as_of, "what is due is still to come"
     return ScoreResult(
         points=total,
-        base_points=base,
-        tier_code=scorecard.tier_at(total).code,
         dimensions=dimensions,
-        facts=facts,
-        contributions=contributions,
+        indicator_values=values,
+        contributions=weigh(scorecard, values),
         tallies=tallies,
         scorecard_version=scorecard.version,
         as_of=as_of,
-        input_digest=_digest(scorecard, counted, as_of),
+        input_digest=input_digest(counted),
+        due_on=due,
     )
 
 
 def tally(indicator: Indicator, by_class: Mapping[str, Sequence[Record]], as_of: date) -> Tally:
     """Work out the value of one indicator from records that count, grouped by class."""
-    start = add_months(as_of, -indicator.window_months)
-    is_tenure = indicator.aggregate == "tenure_months"
-    found = [
-        record
-        for code in (*indicator.classes, *indicator.against)
-        for record in by_class.get(code, ())
-        if start < ((record.ended_on or as_of) if is_tenure else record.occurred_on)
-    ]
-    # By dates and the source's own numbers, never by chance: the same records, the same order.
-    found.sort(key=lambda each: (each.occurred_on, each.source_code, each.external_id))
-    found.reverse()
-    if indicator.aggregate == "ratio":
-        good = sum(each.quantity for each in found if each.class_code in indicator.classes)
-        bad = sum(each.quantity for each in found) - good
-        return Tally(ratio_value(indicator, good, bad), found, good, bad)
-    if not found:
-        return Tally(indicator.neutral_value, found)
-    if indicator.aggregate == "count":
-        return Tally(len(found), found)
-    if indicator.aggregate == "sum":
-        return Tally(sum(each.quantity for each in found), found)
-    if indicator.aggregate == "max":
-        return Tally(max(each.quantity for each in found), found)
-    if indicator.aggregate == "months_since":
-        return Tally(months_between(found[0].occurred_on, as_of), found)
-    assert is_tenure, f"an aggregate without arithmetic: {indicator.aggregate}"
-    longest = max(
-        months_between(each.occurred_on, min(each.ended_on or as_of, as_of)) for each in found
-    )
-    return Tally(longest, found)
+    floor = window_floor(as_of, indicator.window_months)
+    found = _inside(indicator, by_class, floor)
+    found.sort(key=_newness, reverse=True)
+    return _tallied(indicator, found, as_of)
 
 
 def ratio_value(indicator: Indicator, good: int, bad: int) -> int:
@@ -149,43 +117,81 @@ def ratio_value(indicator: Indicator, good: int, bad: int) -> int:
     return share // (good + bad + missing)
 
 
-def _contribution(
-    indicator: Indicator, tallied: Tally, points: int, effect_points: int
-) -> Contribution:
-    return Contribution(
-        indicator=indicator.code,
-        dimension=indicator.dimension,
-        value=tallied.value,
-        points=points,
-        neutral_points=indicator.neutral_points,
-        effect_points=effect_points,
-        record_count=len(tallied.records),
-        record_ids=[record.record_id for record in tallied.records[:RECORDS_NAMED_MAX]],
-    )
+def input_digest(counted: Sequence[Record]) -> bytes:
+    """Fingerprint the records that count: the SHA-256 of how many they are and of their sum."""
+    total = sum(record.fingerprint for record in counted)
+    return hashlib.sha256(f"{len(counted)}|{total}".encode()).digest()
 
 
-def _under_cap(moved: list[int], overflow: int) -> list[int]:
-    """Take what the cap cuts off from those that gave, each in proportion, to the exact point."""
-    given = sum(points for points in moved if points > 0)
-    if overflow <= 0:
-        return moved
-    assert overflow <= given, "neutral points alone stay below the cap"
-    effects = [points - overflow * points // given if points > 0 else points for points in moved]
-    left = overflow - (sum(moved) - sum(effects))
-    for place in sorted(range(len(effects)), key=lambda place: -effects[place])[:left]:
-        effects[place] -= 1
-    return effects
+def _newness(record: Record) -> tuple[date, str, str]:
+    return (record.occurred_on, record.source_code, record.external_id)
 
 
-def _digest(scorecard: Scorecard, counted: Iterable[Record], as_of: date) -> bytes:
-    """Fingerprint all that the result depends on, without the ids this database gave."""
-    rows = sorted(
-        (
-            *(record.class_code, record.source_code, record.external_id, record.version),
-            *(record.quantity, record.occurred_on.isoformat()),
-            *(str(record.ended_on), str(record.published_until)),
+def _inside(
+    indicator: Indicator, by_class: Mapping[str, Sequence[Record]], floor: date
+) -> list[Record]:
+    """Return the records an indicator looks at: of its classes, and within its window.
+
+    A tenure is inside until its window from its end is over; one that goes on always is.
+    """
+    found: list[Record] = []
+    codes = classes_of(indicator)
+    for code in codes:
+        for record in by_class.get(code, ()):
+            day = record.ended_on if indicator.aggregate == "tenure_months" else record.occurred_on
+            if day is None or day > floor:
+                found.append(record)
+    if len(codes) > 1:
+        found.sort(key=_newness, reverse=True)
+    return found
+
+
+def _tallied(indicator: Indicator, found: list[Record], as_of: date) -> Tally:
+    """Work out a value from what lies within the window, newest first."""
+    if indicator.aggregate == "ratio":
+        good = sum(each.quantity for each in found if each.class_code in indicator.classes)
+        bad = sum(each.quantity for each in found) - good
+        return Tally(ratio_value(indicator, good, bad), found, good, bad)
+    if not found:
+        return Tally(indicator.neutral_value, found)
+    if indicator.aggregate == "count":
+        value = len(found)
+    elif indicator.aggregate == "sum":
+        value = sum(each.quantity for each in found)
+    elif indicator.aggregate == "max":
+        value = max(each.quantity for each in found)
+    elif indicator.aggregate == "months_since":
+        value = months_between(found[0].occurred_on, as_of)
+    else:
+        assert indicator.aggregate == "tenure_months", "an aggregate without arithmetic"
+        value = max(
+            months_between(each.occurred_on, min(each.ended_on or as_of, as_of)) for each in found
         )
-        for record in counted
-    )
-    content = [scorecard.version, scorecard.digest.hex(), as_of.isoformat(), rows]
-    return hashlib.sha256(msgspec.json.encode(content)).digest()
+    return Tally(min(value, VALUE_MAX), found)
+
+
+def _moves_on(indicator: Indicator, found: Sequence[Record], as_of: date) -> date:
+    """Return the first day on which an indicator's value may change by the calendar alone.
+
+    That is when the first record leaves the window, and when the next whole month is full: since
+    the newest record, or of the tenure that goes on and began first. One that began later is
+    never the longest before that day.
+    """
+    months = indicator.window_months
+    if indicator.aggregate != "tenure_months":
+        leaves = add_months(min(each.occurred_on for each in found), months)
+        if indicator.aggregate != "months_since":
+            return leaves
+        return min(leaves, _next_month(found[0].occurred_on, as_of))
+    ends = [each.ended_on for each in found if each.ended_on is not None]
+    days = [add_months(min(ends), months)] if ends else []
+    going_on = [
+        each.occurred_on for each in found if each.ended_on is None or each.ended_on > as_of
+    ]
+    if going_on:
+        days.append(_next_month(min(going_on), as_of))
+    return min(days)
+
+
+def _next_month(since: date, as_of: date) -> date:
+    return add_months(since, months_between(since, as_of) + 1)

@@ -1,5 +1,6 @@
 """Scorecards: the one in force, those that were, and how one comes into force."""
 
+from collections.abc import Collection
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
@@ -47,6 +48,18 @@ async def get_scorecard(tx: ReadTx, version: str) -> Scorecard:
             _known.clear()
         _known[stored.digest] = restore_scorecard(stored.document)
     return _known[stored.digest]
+
+
+async def scorecards_by_digest(tx: ReadTx, digests: Collection[bytes]) -> dict[bytes, Scorecard]:
+    """Return scorecards by the digests of their documents; what was read once is kept."""
+    missing = [digest for digest in digests if digest not in _known]
+    if missing:
+        if len(_known) + len(missing) > _KNOWN_MAX:
+            _known.clear()
+            missing = list(digests)
+        for stored in await store.list_by_digest(tx, missing):
+            _known[stored.digest] = restore_scorecard(stored.document)
+    return {digest: _known[digest] for digest in digests}
 
 
 async def publish_packaged(tx: Tx, now: datetime) -> str | None:

@@ -1,11 +1,51 @@
 """SQL of scorecards: documents as they were submitted, reports about them, approvals of them."""
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import date, datetime
+from uuid import UUID
 
 import msgspec
 
 from backend.kit.postgres import ReadTx, Tx
-from backend.score.rules.publication import StoredScorecard
+from backend.score.rules.publication import Approval, ReportFacts, StoredScorecard
+
+
+class ApprovalRow(msgspec.Struct, frozen=True, kw_only=True):
+    """An approval, and what the report it named was about."""
+
+    version: str
+    approver: str
+    report_id: UUID
+    approved_at: datetime
+    scorecard_version: str
+    scorecard_digest: bytes
+    champion_version: str | None
+    as_of: date
+    made_by: str
+    made_at: datetime
+
+    @property
+    def approval(self) -> Approval:
+        """The approval."""
+        return Approval(
+            version=self.version,
+            approver=self.approver,
+            report_id=self.report_id,
+            approved_at=self.approved_at,
+        )
+
+    @property
+    def report(self) -> ReportFacts:
+        """What its report was about."""
+        return ReportFacts(
+            report_id=self.report_id,
+            scorecard_version=self.scorecard_version,
+            scorecard_digest=self.scorecard_digest,
+            champion_version=self.champion_version,
+            as_of=self.as_of,
+            made_by=self.made_by,
+            made_at=self.made_at,
+        )
 
 
 class ScorecardKey(msgspec.Struct, frozen=True):
@@ -31,6 +71,16 @@ async def find_scorecard(tx: ReadTx, version: str) -> StoredScorecard | None:
         """SELECT version, document, digest, submitted_by, submitted_at, in_force_at
            FROM scorecard WHERE version = $1""",
         version,
+    )
+
+
+async def list_by_digest(tx: ReadTx, digests: Sequence[bytes]) -> list[StoredScorecard]:
+    """Return the scorecards with these digests."""
+    return await tx.fetch_all(
+        StoredScorecard,
+        """SELECT version, document, digest, submitted_by, submitted_at, in_force_at
+           FROM scorecard WHERE digest = ANY($1)""",
+        digests,
     )
 
 
@@ -63,3 +113,39 @@ async def save_in_force(tx: Tx, version: str, now: datetime) -> bool:
         now,
     )
     return count == 1
+
+
+async def list_scorecards(tx: ReadTx) -> list[StoredScorecard]:
+    """Return every scorecard, the one submitted last first; at most 1,000."""
+    return await tx.fetch_all(
+        StoredScorecard,
+        """SELECT version, document, digest, submitted_by, submitted_at, in_force_at
+           FROM scorecard ORDER BY submitted_at DESC, version DESC LIMIT 1000""",
+    )
+
+
+async def insert_approval(tx: Tx, approval: Approval) -> bool:
+    """Keep an approval; False when this person has approved after this report before."""
+    count = await tx.execute(
+        """INSERT INTO scorecard_approval (version, approver, report_id, approved_at)
+           VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING""",
+        approval.version,
+        approval.approver,
+        approval.report_id,
+        approval.approved_at,
+    )
+    return count == 1
+
+
+async def list_approvals(tx: ReadTx, version: str) -> list[ApprovalRow]:
+    """Return the approvals of a scorecard, the first one first; at most 1,000."""
+    return await tx.fetch_all(
+        ApprovalRow,
+        """SELECT approval.version, approval.approver, approval.report_id, approval.approved_at,
+                  report.scorecard_version, report.scorecard_digest, report.champion_version,
+                  report.as_of, report.made_by, report.made_at
+           FROM scorecard_approval AS approval JOIN scorecard_report AS report USING (report_id)
+           WHERE approval.version = $1
+           ORDER BY approval.approved_at, approval.approver LIMIT 1000""",
+        version,
+    )
