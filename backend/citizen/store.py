@@ -21,6 +21,14 @@ class Account(msgspec.Struct, frozen=True):
     created_at: datetime
 
 
+class SealedIdentity(msgspec.Struct, frozen=True):
+    """A participant's identity number as stored, and the key that opens it."""
+
+    subject_id: UUID
+    data_key: bytes
+    national_id_sealed: bytes
+
+
 async def insert_account(tx: Tx, account: Account) -> bool:
     """Insert an account; False when the subject has one (the primary key decides a race)."""
     count = await tx.execute(
@@ -282,6 +290,25 @@ async def lock_participations(tx: Tx, subject_ids: Sequence[UUID]) -> list[Parti
            ORDER BY subject_id FOR NO KEY UPDATE""",
         subject_ids,
     )
+
+
+async def list_participants(
+    tx: ReadTx, *, after: UUID | None, limit: int
+) -> list[SealedIdentity]:
+    """Return the sealed identity numbers of participants, in the order of the ids."""
+    return await tx.fetch_all(
+        SealedIdentity,
+        """SELECT subject_id, account.data_key, national_id_sealed
+           FROM participation JOIN account USING (subject_id)
+           WHERE $1::uuid IS NULL OR subject_id > $1 ORDER BY subject_id LIMIT $2""",
+        after,
+        limit,
+    )
+
+
+async def count_participants(tx: ReadTx) -> int:
+    """Return how many citizens take part."""
+    return await tx.fetch_value(int, """SELECT count(*) FROM participation""")
 
 
 async def save_notice_version(tx: Tx, subject_id: UUID, notice_version: str) -> None:

@@ -2,6 +2,7 @@
 
 from backend.citizen.service.account import (
     CURRENT_NOTICE,
+    count_participants,
     delete_account,
     find_participation_key,
     get_participation,
@@ -12,6 +13,7 @@ from backend.citizen.service.account import (
     lock_participation_keys,
     sweep,
 )
+from backend.citizen.service.demography import Demographics, list_demographics
 from backend.citizen.service.sign_in import (
     SESSION_PREFIX,
     end_session,
@@ -25,6 +27,8 @@ from backend.citizen.service.sign_in import (
 __all__ = [
     "CURRENT_NOTICE",
     "SESSION_PREFIX",
+    "Demographics",
+    "count_participants",
     "delete_account",
     "end_session",
     "extend_session",
@@ -35,6 +39,7 @@ __all__ = [
     "hold_participation",
     "join",
     "leave",
+    "list_demographics",
     "lock_participation_keys",
     "register",
     "request_code",

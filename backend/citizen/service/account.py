@@ -39,6 +39,11 @@ async def get_participation(tx: ReadTx, *, subject_id: UUID) -> Participation | 
     return await store.find_participation(tx, subject_id)
 
 
+async def count_participants(tx: ReadTx) -> int:
+    """Return how many citizens take part, for the progress of work on all of them."""
+    return await store.count_participants(tx)
+
+
 async def find_participation_key(tx: ReadTx, *, subject_id: UUID) -> bytes | None:
     """Return the wrapped data key of a participant, or None."""
     participation = await store.find_participation(tx, subject_id)
