@@ -1,6 +1,8 @@
 """HTTP at the edge: request ids, problem details (RFC 9457), one log line and metric a request."""
 
+import asyncio
 import time
+from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import Any, cast
 from uuid import UUID
@@ -12,6 +14,7 @@ from litestar.enums import ScopeType
 from litestar.exceptions import (
     ClientException,
     HTTPException,
+    InternalServerException,
     MethodNotAllowedException,
     NotFoundException,
     ValidationException,
@@ -25,6 +28,7 @@ from backend.kit.ids import new_id
 from backend.kit.log import get_log
 from backend.kit.metric import REFUSALS, REQUEST_SECONDS
 from backend.kit.problem import PROBLEMS, Refusal
+from backend.kit.wire import MORE_TIME
 
 log = get_log(__name__)
 
@@ -49,6 +53,35 @@ class JsonRequest(AnyRequest):
             return await super().json()
         except (UnicodeDecodeError, RecursionError):
             raise ClientException from None
+
+
+async def read_pieces(
+    request: AnyRequest, *, piece_bytes: int, piece_seconds: float, total_seconds: float
+) -> AsyncIterator[bytes]:
+    """Read a body piece by piece, of `piece_bytes` each but the last; an empty one has none.
+
+    Memory holds one piece, whatever the body. A sender is waited for `piece_seconds` for each
+    piece, and the connection is kept for `total_seconds`: the guard knows the sender by then. How
+    long the caller takes over a piece is not the sender's matter. Raises Refusal body_incomplete
+    (too slow, or gone); a body over the route's limit is refused as any other.
+    """
+    extensions = cast("dict[str, Any]", request.scope.get("extensions") or {})
+    if MORE_TIME in extensions:
+        extensions[MORE_TIME]["give"](total_seconds)
+    held, blocks, is_over = bytearray(), request.stream(), False
+    while not is_over:
+        try:
+            async with asyncio.timeout(piece_seconds):
+                while len(held) < piece_bytes and not is_over:
+                    block = await anext(blocks, None)
+                    is_over = block is None
+                    held += block or b""
+        except (TimeoutError, InternalServerException):
+            raise Refusal("body_incomplete") from None
+        while len(held) >= piece_bytes or (is_over and held):
+            piece = bytes(held[:piece_bytes])
+            del held[:piece_bytes]
+            yield piece
 
 
 # What litestar raises by itself, before a room has been asked anything.

@@ -61,11 +61,20 @@ PROBLEMS: dict[str, Problem] = {
         "本次授权请求已结束",
         "It has expired or was answered already. Go back to where you came from and start again.",
     ),
+    "body_incomplete": Problem(
+        400,
+        "The body did not arrive whole",
+        "请求内容未完整到达",
+        "It came too slowly, or the connection ended. Nothing is lost: send the same file again.",
+    ),
     "body_invalid": Problem(
         400, "The body is not valid", "请求内容无效", "See `errors`: each names a member."
     ),
     "body_too_large": Problem(
-        413, "The body is too large", "请求内容过大", "Bodies may hold at most 64 KB."
+        413,
+        "The body is too large",
+        "请求内容过大",
+        "Bodies may hold at most 64 KB, the file of a submission 512 MiB.",
     ),
     "calendar_invalid": Problem(
         422,
@@ -158,7 +167,10 @@ PROBLEMS: dict[str, Problem] = {
         "Nothing was changed. The request id helps us to find out what happened.",
     ),
     "media_type_unsupported": Problem(
-        415, "The body has an unsupported type", "不支持的内容类型", "Send application/json."
+        415,
+        "The body has an unsupported type",
+        "不支持的内容类型",
+        "Send application/json; the file of a submission as text/csv or application/jsonl.",
     ),
     "method_not_allowed": Problem(
         405, "The method is not allowed here", "不支持的请求方法", "See the `Allow` header."
@@ -326,6 +338,12 @@ PROBLEMS: dict[str, Problem] = {
         "批次号无效",
         "1 to 100 letters, digits and . _ : -, beginning with a letter or digit.",
     ),
+    "submission_batches_waiting": Problem(
+        429,
+        "Too many files of this source wait to be taken in",
+        "待处理的报送过多",
+        "Wait as long as Retry-After says, then send the same file again.",
+    ),
     "submission_class_unknown": Problem(
         422,
         "The catalogue has no such class",
@@ -361,6 +379,12 @@ PROBLEMS: dict[str, Problem] = {
         "There is no such source",
         "无此信源单位",
         "Sources are listed in the catalogue's data.",
+    ),
+    "submission_too_long": Problem(
+        422,
+        "The file has too many lines",
+        "报送文件行数过多",
+        "A file holds at most 1,000,000 lines after the first: hand it in as several.",
     ),
     "token_invalid": Problem(
         401,

@@ -15,6 +15,8 @@ HEAD_BYTES_MAX: Final = 16_384
 # For a whole request, from its first byte or from the connection's first moment; 64 KB on the
 # slowest line people have take a few.
 ARRIVAL_SECONDS: Final = 30.0
+# Where an application finds, among a request's ASGI extensions, the way to give it more time.
+MORE_TIME: Final = "creditplus.more_time"
 
 
 class HeadTooLarge(Exception):
@@ -61,6 +63,7 @@ class BoundedHttp(HttpToolsProtocol):
         """Begin a request."""
         self._is_in_head, self._is_whole = True, False
         super().on_message_begin()
+        self.scope["extensions"] = {MORE_TIME: {"give": self._give_time}}
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a header; a trailer after the body is none (RFC 9110 section 6.5.1)."""
@@ -84,6 +87,19 @@ class BoundedHttp(HttpToolsProtocol):
         """Note that the request is whole."""
         self._held, self._is_whole = 0, True
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Let what was answered before it was whole have no more time than any other."""
+        if not self._is_whole:
+            self._give_time(self.arrival_seconds)
+        super().on_response_complete()
+
+    def _give_time(self, seconds: float) -> None:
+        """Let the request that is arriving take so long from now on: its sender is known."""
+        if self._is_whole or self.transport.is_closing():
+            return
+        self._stop_waiting()
+        self._deadline = self.loop.call_later(seconds, self._give_up)
 
     def _head_bytes(self) -> int:
         return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
