@@ -3,29 +3,38 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from backend.access.rules import PARTNER_SCOPES
+from backend.access.rules import PARTNER_SCOPES, SOURCE_SCOPES
 from backend.cli.environment import Fault, command_settings, database_url, run
 from backend.kit.clock import SystemClock
 from backend.kit.postgres import Database, Tx
+from backend.kit.problem import Refusal
 from backend.partner import service as partner_service
-from backend.partner.rules import PARTNER_KINDS
+from backend.partner.rules import PARTNER_KINDS, SOURCE_KIND, Client, scopes_of
+from backend.record import service as record
 from backend.settings import Settings
 
 T = TypeVar("T")
 
-_SCOPES = sorted(str(scope) for scope in PARTNER_SCOPES)
+_SCOPES = sorted(str(scope) for scope in PARTNER_SCOPES | SOURCE_SCOPES)
 
 JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
+_JWKS_OPTION = click.option(
+    "--jwks",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    required=True,
+    help="File with its public keys, a JWKS; each key has a kid.",
+)
 
 
 @click.group()
 def partner() -> None:
-    """Merchants and lenders that may ask about citizens who agree."""
+    """Merchants and lenders that may ask about citizens who agree; departments that report."""
 
 
 @partner.command("add")
@@ -33,13 +42,23 @@ def partner() -> None:
 @click.option("--name-zh", required=True, help="Name shown to citizens, in Chinese.")
 @click.option("--name-en", required=True, help="Name shown to citizens, in English.")
 @click.option("--kind", type=click.Choice(PARTNER_KINDS), default="merchant", show_default=True)
+@click.option("--source", help="For the kind source: its code in the catalogue.")
 @JSON_OPTION
-def partner_add(*, code: str, name_zh: str, name_en: str, kind: str, as_json: bool) -> None:
+def partner_add(
+    *, code: str, name_zh: str, name_en: str, kind: str, source: str | None, as_json: bool
+) -> None:
     """Add a partner under CODE, such as city-library."""
 
     async def add(tx: Tx) -> str:
         added = await partner_service.add_partner(
-            tx, code=code, name_zh=name_zh, name_en=name_en, kind=kind, now=SystemClock().now()
+            tx,
+            code=code,
+            name_zh=name_zh,
+            name_en=name_en,
+            kind=kind,
+            source_code=source,
+            known_sources=() if source is None else record.current_catalogue().sources,
+            now=SystemClock().now(),
         )
         return str(added.partner_id)
 
@@ -49,7 +68,7 @@ def partner_add(*, code: str, name_zh: str, name_en: str, kind: str, as_json: bo
 
 @click.group()
 def client() -> None:
-    """The software of partners: each client with its own keys, redirect addresses and scopes."""
+    """The software of partners: each client with its own keys and scopes."""
 
 
 @client.command("add")
@@ -57,21 +76,16 @@ def client() -> None:
 @click.option("--partner", "partner_code", required=True, help="Code of its partner.")
 @click.option("--name-zh", required=True, help="Name shown to citizens, in Chinese.")
 @click.option("--name-en", required=True, help="Name shown to citizens, in English.")
+@_JWKS_OPTION
 @click.option(
-    "--jwks",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    required=True,
-    help="File with its public keys, a JWKS; each key has a kid.",
+    "--redirect-uri", "redirect_uris", multiple=True, help="Repeatable; a source's client has none."
 )
-@click.option("--redirect-uri", "redirect_uris", multiple=True, required=True, help="Repeatable.")
 @click.option(
     "--scope",
     "scopes",
     multiple=True,
     type=click.Choice(_SCOPES),
-    default=_SCOPES,
-    show_default=True,
-    help="Repeatable.",
+    help="Repeatable; left out, all that its kind of partner can have.",
 )
 @JSON_OPTION
 def client_add(
@@ -89,6 +103,8 @@ def client_add(
     keys = _read_jwks(jwks)
 
     async def add(tx: Tx) -> None:
+        found = await partner_service.find_partner(tx, code=partner_code)
+        kind = "" if found is None else found.kind
         await partner_service.add_client(
             tx,
             partner_code=partner_code,
@@ -97,12 +113,75 @@ def client_add(
             name_en=name_en,
             jwks=keys,
             redirect_uris=list(redirect_uris),
-            scopes=list(scopes),
+            scopes=list(scopes) or sorted(scopes_of(kind)),
             now=SystemClock().now(),
         )
 
     run(in_transaction(command_settings(), add))
     say(as_json, f"Client {client_id} is added.", partner=partner_code, client_id=client_id)
+
+
+@client.command("add-source")
+@click.argument("source")
+@_JWKS_OPTION
+@click.option("--client-id", help="Left out, it is made of the source's code.")
+@JSON_OPTION
+def client_add_source(*, source: str, jwks: Path, client_id: str | None, as_json: bool) -> None:
+    """Let the software of the source department SOURCE, such as city_library, hand in.
+
+    The department becomes a partner unless it is one; its names are those of the catalogue.
+    """
+    keys = _read_jwks(jwks)
+
+    async def add(tx: Tx) -> Client:
+        return await add_source_client(
+            tx, source_code=source, client_id=client_id, jwks=keys, now=SystemClock().now()
+        )
+
+    added = run(in_transaction(command_settings(), add))
+    say(
+        as_json,
+        f"Client {added.client_id} of {added.partner_code} may hand in for {source}.",
+        partner=added.partner_code,
+        client_id=added.client_id,
+        source=source,
+    )
+
+
+async def add_source_client(
+    tx: Tx, *, source_code: str, client_id: str | None, jwks: dict[str, Any], now: datetime
+) -> Client:
+    """Register the software of a source of the catalogue, and the source unless it is known.
+
+    Raises Refusal submission_source_unknown and those of the partner room.
+    """
+    sources = record.current_catalogue().sources
+    source = sources.get(source_code)
+    if source is None:
+        raise Refusal("submission_source_unknown")
+    code = f"source-{source_code.replace('_', '-')}"
+    if await partner_service.find_partner(tx, code=code) is None:
+        await partner_service.add_partner(
+            tx,
+            code=code,
+            name_zh=source.name_zh,
+            name_en=source.name_en,
+            kind=SOURCE_KIND,
+            source_code=source_code,
+            known_sources=sources,
+            now=now,
+        )
+    return await partner_service.add_client(
+        tx,
+        partner_code=code,
+        client_id=client_id or code,
+        name_zh=source.name_zh,
+        name_en=source.name_en,
+        jwks=jwks,
+        redirect_uris=[],
+        scopes=sorted(SOURCE_SCOPES),
+        now=now,
+    )
 
 
 async def in_transaction(settings: Settings, work: Callable[[Tx], Awaitable[T]]) -> T:

@@ -143,3 +143,48 @@ async def test_the_command_line_registers_a_partner_its_client_and_the_key(
     assert json.loads(first.stdout) == json.loads(second.stdout)
     async with database.read() as tx:
         assert await service.find_client(tx, client_id="library-demo") is not None
+
+
+async def test_the_command_line_lets_a_departments_software_in(
+    database_url: str, database: Database, tmp_path: Path
+) -> None:
+    """In one command, or in two; only for a source of the catalogue."""
+    jwks = tmp_path / "library.jwks.json"
+    jwks.write_text(json.dumps(jwks_of(KEY)))
+    keys = ("--jwks", str(jwks))
+    names = ("--name-zh", "市文旅局", "--name-en", "Culture Bureau")
+    add = ("partner", "add", "culture", *names, "--kind", "source")
+
+    def play() -> list[subprocess.CompletedProcess[str]]:
+        return [
+            creditplus(database_url, "client", "add-source", "city_library", *keys, "--json"),
+            creditplus(
+                database_url, "client", "add-source", "city_library", *keys, "--client-id", "two"
+            ),
+            creditplus(database_url, "client", "add-source", "moon", *keys),
+            creditplus(database_url, *add, "--source", "moon"),
+            creditplus(database_url, *add),
+            creditplus(database_url, *add, "--source", "volunteer_federation"),
+            creditplus(
+                database_url, "client", "add", "hours", "--partner", "culture", *names, *keys
+            ),
+        ]
+
+    first, second, moon, no_source, no_code, culture, hours = await asyncio.to_thread(play)
+    assert json.loads(first.stdout) == {
+        "partner": "source-city-library",
+        "client_id": "source-city-library",
+        "source": "city_library",
+    }
+    assert second.returncode == 0, second.stderr
+    assert "submission_source_unknown" in moon.stderr
+    assert "partner_invalid" in no_source.stderr
+    assert "partner_invalid" in no_code.stderr
+    assert (culture.returncode, hours.returncode) == (0, 0), culture.stderr + hours.stderr
+    async with database.read() as tx:
+        for client_id in ("source-city-library", "two", "hours"):
+            found = await service.find_client(tx, client_id=client_id)
+            assert found is not None
+            assert found.partner_kind == "source"
+            assert found.scopes == ["quality:read", "submissions:write"]
+            assert found.redirect_uris == []

@@ -39,6 +39,29 @@ def test_a_proper_partner_has_no_faults() -> None:
     assert partner_faults(**{**fine, "code": "City"}, kind="merchant")
 
 
+def test_a_source_is_one_of_the_catalogue() -> None:
+    """Nobody reports under a code that the catalogue does not have, and only a source has one."""
+    fine = {"code": "source-city-library", "name_zh": "市图书馆", "name_en": "City Library"}
+    known = {"source_code": "city_library", "known_sources": ["city_library"]}
+    assert partner_faults(**fine, **known, kind="source") == []
+    assert partner_faults(**fine, kind="source")
+    assert partner_faults(**fine, source_code="moon", known_sources=["city_library"], kind="source")
+    assert partner_faults(**fine, **known, kind="merchant")
+
+
+def test_a_sources_client_acts_for_no_citizen() -> None:
+    """No redirect URI, no scope of a merchant's; and a merchant's has none of a source's."""
+    fine: dict[str, Any] = {"kind": "source", "redirect_uris": []}
+    assert faults(**fine, scopes=["submissions:write", "quality:read"]) == []
+    assert faults(**fine, scopes=["quality:read"]) == []
+    assert faults(**fine)
+    assert faults(**fine, scopes=["submissions:write", "eligibility:verify"])
+    assert faults(**fine, scopes=[])
+    assert faults(kind="source", scopes=["submissions:write"])
+    assert faults(scopes=["submissions:write"])
+    assert faults(redirect_uris=[])
+
+
 @pytest.mark.parametrize("code", ["", "A", "1a", "a--b", "-a", "a-", "a_b", "a b", "a" * 65, "a\n"])
 def test_codes_are_plain(code: str) -> None:
     assert not is_code(code)
