@@ -27,6 +27,7 @@ from backend.kit.log import configure_logs
 from backend.kit.migrate import migrate
 from backend.kit.postgres import Database, Tx
 from backend.kit.valkey import Valkey
+from backend.record import service as record
 from backend.score import service as score
 from backend.settings import load_settings
 
@@ -101,6 +102,7 @@ async def _publish(url: str) -> None:
     try:
         async with database.write() as tx:
             await calendar.import_packaged(tx, now=NOW)
+            await record.publish_packaged_catalogue(tx, now=NOW)
             await score.publish_packaged(tx, NOW)
     finally:
         await database.close()

@@ -24,6 +24,7 @@ from backend.oauth import service as oauth
 from backend.partner import service as partner
 from backend.partner.rules import DEMO_KID_PREFIX
 from backend.programme import service as programme
+from backend.record import service as record
 from backend.settings import DEMO_KEY_MARK, Settings
 
 PARTNER: Final = "city-library"
@@ -101,6 +102,7 @@ async def _prepare(settings: Settings) -> bool:
     async with _transaction(settings) as tx:
         await oauth.ensure_signing_key(tx, vault=open_vault(settings), now=now)
         await calendar.import_packaged(tx, now=now)
+        await record.publish_packaged_catalogue(tx, now=now)
         published = await programme.publish_packaged(tx, now=now)
         if published:
             click.echo(f"published programmes: {', '.join(published)}")

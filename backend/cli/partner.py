@@ -50,6 +50,7 @@ def partner_add(
     """Add a partner under CODE, such as city-library."""
 
     async def add(tx: Tx) -> str:
+        known = () if source is None else (await record.get_catalogue(tx)).sources
         added = await partner_service.add_partner(
             tx,
             code=code,
@@ -57,7 +58,7 @@ def partner_add(
             name_en=name_en,
             kind=kind,
             source_code=source,
-            known_sources=() if source is None else record.current_catalogue().sources,
+            known_sources=known,
             now=SystemClock().now(),
         )
         return str(added.partner_id)
@@ -155,7 +156,7 @@ async def add_source_client(
 
     Raises Refusal submission_source_unknown and those of the partner room.
     """
-    sources = record.current_catalogue().sources
+    sources = (await record.get_catalogue(tx)).sources
     source = sources.get(source_code)
     if source is None:
         raise Refusal("submission_source_unknown")

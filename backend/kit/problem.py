@@ -88,6 +88,25 @@ PROBLEMS: dict[str, Problem] = {
         "工作日历未覆盖该日期",
         "An operator has to import the year of `day` first; nothing is guessed.",
     ),
+    "catalogue_edition_conflict": Problem(
+        409,
+        "This edition was published with other texts",
+        "该版本目录已以其他内容发布",
+        "An edition is never edited: give the changed catalogue another edition.",
+    ),
+    "catalogue_missing": Problem(
+        503,
+        "No catalogue is published yet",
+        "尚未发布信用信息目录",
+        "Nothing is collected without one: `creditplus catalogue publish FILE --sources FILE`.",
+    ),
+    "catalogue_records_kept": Problem(
+        409,
+        "There are records that this edition has no place for",
+        "现存记录在该版本目录中没有位置",
+        "`classes` would be gone, turn for or against people, or need a consent their `records`"
+        " came without; `sources` would be gone. Keep them until what they reported is purged.",
+    ),
     "client_exists": Problem(
         409, "A client with this id exists", "客户端标识已存在", "Choose another client_id."
     ),

@@ -45,7 +45,10 @@ async def send_submission(
     `service.open_submission` and `parse_header`.
     """
     digest = digest_content(content)
-    record_class = service.check_sender(source_code, class_code)
+    async with database.write() as tx:
+        record_class = await service.check_sender(
+            tx, source_code=source_code, class_code=class_code
+        )
     content.seek(0)
     header = next(split_lines(_blocks(content), first_number=1, offset=0), None)
     columns = parse_header(header)

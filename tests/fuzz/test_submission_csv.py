@@ -76,7 +76,7 @@ def test_any_line_is_a_row_that_keeps_the_rules_or_has_faults(content, code):
     assert len(found.national_id) == 18
     born_on = date.fromisoformat(found.national_id[6:14])
     assert born_on <= found.occurred_on <= TODAY
-    assert 1 <= found.quantity <= record_class.quantity_max
+    assert 1 <= found.quantity <= record_class.value.max
     assert found.version >= 1
     assert 1 <= len(found.external_id) <= 64
     assert found.external_id[0] not in "=+-@"

@@ -12,7 +12,6 @@ from io import BytesIO
 from typing import Any
 from uuid import UUID
 
-import msgspec
 import pytest
 
 from backend.event import service as event
@@ -185,17 +184,16 @@ async def test_a_class_is_taken_only_from_who_may_report_it(desk: Desk, source, 
         await desk.send(file_of(line(1)), source=source, class_code=class_code)
 
 
-async def test_what_needs_a_written_consent_is_not_taken_by_file(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-):
+async def test_what_needs_a_written_consent_is_not_taken_by_file(desk: Desk):
     """征信业管理条例 14: a file of a department brings no consent of anybody's along."""
-    catalogue = service.current_catalogue()
-    guarded = msgspec.structs.replace(
-        catalogue.classes["library_return"], sensitivity="written_consent"
+    document, sources = service.packaged_texts()
+    guarded = document.replace('edition = "', 'edition = "x-').replace(
+        '"plain"', '"written_consent"'
     )
-    classes = {**catalogue.classes, "library_return": guarded}
-    edition = msgspec.structs.replace(catalogue, classes=classes)
-    monkeypatch.setattr(service, "current_catalogue", lambda: edition)
+    async with desk.database.write() as tx:
+        await service.publish_catalogue(
+            tx, document=guarded, sources=sources, published_by="t", now=desk.clock.now()
+        )
     with pytest.raises(Refusal, match="submission_consent_missing"):
         await desk.send(file_of(line(1)))
     assert await desk.records() == []

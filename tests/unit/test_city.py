@@ -24,7 +24,7 @@ from backend.record.rules.submission import (
     read_chunks,
     split_lines,
 )
-from backend.record.service import current_catalogue
+from backend.record.service import packaged_catalogue
 from backend.score.rules.engine import score_records
 from backend.score.service import get_scorecard
 from tests.property.score_worlds import REPORTED_AT
@@ -64,7 +64,7 @@ def read_file(directory: Path, path: str, class_code: str) -> tuple[list[Row], i
     header = next(split_lines([content], first_number=1, offset=0))
     lines = split_lines([content[header.end :]], first_number=2, offset=header.end)
     reader = RowReader(
-        parse_header(header), record_class=current_catalogue().classes[class_code], today=AS_OF
+        parse_header(header), record_class=packaged_catalogue().classes[class_code], today=AS_OF
     )
     rows: list[Row] = []
     rejected = 0
@@ -131,7 +131,7 @@ def test_only_the_minor_is_under_age(directory: Path):
 
 
 def test_there_is_one_file_a_source_and_class_and_each_may_report_it(city: City):
-    catalogue = current_catalogue()
+    catalogue = packaged_catalogue()
     pairs = [(file.source, file.class_code) for file in city.files]
     assert len(set(pairs)) == len(pairs)
     for source, class_code in pairs:
@@ -140,7 +140,7 @@ def test_there_is_one_file_a_source_and_class_and_each_may_report_it(city: City)
 
 def test_a_city_of_usual_size_has_records_of_every_class(tmp_path: Path):
     city = write_city(tmp_path, citizens=5000, seed=1, as_of=AS_OF)
-    assert {file.class_code for file in city.files} == set(current_catalogue().classes)
+    assert {file.class_code for file in city.files} == set(packaged_catalogue().classes)
 
 
 def test_about_one_line_in_two_hundred_is_bad_in_several_ways(directory: Path, city: City):
@@ -152,7 +152,7 @@ def test_about_one_line_in_two_hundred_is_bad_in_several_ways(directory: Path, c
         content = (directory / file.path).read_bytes()
         reader = RowReader(
             parse_header(next(split_lines([content], first_number=1, offset=0))),
-            record_class=current_catalogue().classes[file.class_code],
+            record_class=packaged_catalogue().classes[file.class_code],
             today=AS_OF,
         )
         for number, line in enumerate(content.splitlines()[1:], start=2):
@@ -182,7 +182,7 @@ def test_no_manifest_or_a_torn_one_is_no_city(tmp_path: Path):
 
 def scored(rows: list[tuple[str, Row]]) -> dict[str, int]:
     """Return the facts of a person with these lines on record."""
-    catalogue = current_catalogue()
+    catalogue = packaged_catalogue()
     current: dict[str, Record] = {}
     for class_code, row in sorted(rows, key=lambda each: each[1].version):
         until = published_until(

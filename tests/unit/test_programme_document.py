@@ -39,7 +39,7 @@ from backend.programme.rules.document import (
 )
 from backend.programme.service import load, packaged_documents, vocabulary
 from backend.record.rules.catalogue import DataFault
-from backend.record.service import current_catalogue
+from backend.record.service import packaged_catalogue
 
 CODES = ["approval", "library", "loan", "rental", "tourism", "transit"]
 
@@ -135,7 +135,7 @@ def test_one_thing_wrong_is_one_fault_that_names_it(old: str, new: str, fault: s
 
 def test_what_needs_a_written_consent_is_read_by_no_programme() -> None:
     """征信业管理条例 14: written consent is given to one use, not to a rule."""
-    catalogue = current_catalogue()
+    catalogue = packaged_catalogue()
     guarded = msgspec.structs.replace(
         catalogue.classes["library_return"], sensitivity="written_consent"
     )

@@ -42,6 +42,8 @@ ADULT = "99900119900307203X"  # born 1990-03-07; no area has the code 999001
 
 SMALL = """
 edition = "t"
+name_zh = "目录"
+name_en = "Catalogue"
 source_kinds = ["library", "court"]
 [[class]]
 code = "book"
@@ -51,9 +53,7 @@ dimension = "performance"
 legal_basis = "《公共图书馆法》"
 source_kinds = ["library"]
 polarity = "positive"
-unit_zh = "册"
-unit_en = "item"
-quantity_max = 10
+value = { name_zh = "册数", name_en = "items", unit_zh = "册", unit_en = "item", max = 10 }
 retention_months = 36
 sensitivity = "plain"
 """
@@ -450,7 +450,7 @@ class TestStream:
 
 
 def test_a_class_is_judged_by_its_own_limit_of_quantity():
-    most = CATALOGUE.classes["transit_ride_paid"].quantity_max
+    most = CATALOGUE.classes["transit_ride_paid"].value.max
     assert isinstance(read(f"{ADULT},t-1,1,2026-05-01,,{most}", "transit_ride_paid"), Row)
     assert isinstance(CATALOGUE.classes["transit_ride_paid"], RecordClass)
 

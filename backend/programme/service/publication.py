@@ -16,7 +16,7 @@ from backend.programme.rules.document import Programme, load_programme, restore_
 from backend.programme.rules.fact import Vocabulary, vocabulary_of
 from backend.programme.rules.offer import Seats
 from backend.programme.store import programme as store
-from backend.record.service import current_catalogue
+from backend.record.service import packaged_catalogue
 from backend.score.service import packaged_scorecard
 
 _KNOWN_MAX = 1_000
@@ -49,7 +49,7 @@ def vocabulary() -> Vocabulary:
 def load(text: str) -> Programme:
     """Read and prove a programme file (TOML); raises DataFault with every fault found."""
     return load_programme(
-        text, vocabulary=vocabulary(), purposes=PURPOSES, catalogue=current_catalogue()
+        text, vocabulary=vocabulary(), purposes=PURPOSES, catalogue=packaged_catalogue()
     )
 
 

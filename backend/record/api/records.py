@@ -92,7 +92,8 @@ async def list_records(
         page = await service.list_records(
             tx, subject_id=citizen.subject_id, cursor=cursor, page_size=page_size
         )
-    catalogue, today = service.current_catalogue(), city_date(clock.now())
+        catalogue = await service.get_catalogue(tx)
+    today = city_date(clock.now())
     items = [_record_view(record, catalogue, today) for record in page.items]
     return RecordPageView(items, page.next_cursor)
 
@@ -116,8 +117,8 @@ def _record_view(record: Record, catalogue: Catalogue, today: date) -> RecordVie
         external_id=record.external_id,
         version=record.version,
         quantity=record.quantity,
-        unit_zh=record_class.unit_zh,
-        unit_en=record_class.unit_en,
+        unit_zh=record_class.value.unit_zh,
+        unit_en=record_class.value.unit_en,
         occurred_on=record.occurred_on,
         ended_on=record.ended_on,
         ends_on=end,

@@ -5,6 +5,8 @@ of the contents nobody may collect (征信业管理条例 art. 14), adverse item
 limits of their severity (NDRC Order 36).
 """
 
+import hashlib
+import json
 import re
 import tomllib
 from collections import Counter
@@ -13,12 +15,16 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
+from backend.record.rules.denied import find_consented, find_denied
+from backend.record.rules.source import CODE, Source, source_faults
+
 T = TypeVar("T", bound=msgspec.Struct)
 
 Dimension = Literal["identity", "performance", "law", "economic", "civic"]
 Polarity = Literal["positive", "neutral", "adverse"]
 Severity = Literal["minor", "general", "serious"]
 Sensitivity = Literal["plain", "written_consent"]
+ProgrammeKind = Literal["loan", "rental", "transit", "tourism", "approval", "library"]
 
 DIMENSIONS: tuple[Dimension, ...] = ("identity", "performance", "law", "economic", "civic")
 
@@ -33,24 +39,8 @@ ADVERSE_MONTHS_MAX = 60
 RETENTION_MONTHS_MAX = 600
 QUANTITY_MAX = 1_000_000_000
 MAX_CLASSES = 1_000
-
-# 征信业管理条例 art. 14 and product line 6: no consent makes these collectable.
-_DENIED_ZH = (
-    *("宗教", "信仰", "基因", "指纹", "血型", "献血", "疾病", "病史", "病历"),
-    *("政治", "位置轨迹", "行踪", "社交", "言论", "发帖"),
-)
-_DENIED_EN = re.compile(
-    r"\b(?:religio\w*|genes?|genetic\w*|dna|fingerprints?|blood|diseases?|illness\w*"
-    r"|medical|health|politic\w*|opinions?|location|whereabouts|social[ _](?:graph|network)\w*"
-    r"|friends?|speech|posts?)\b"
-)
-# Art. 14 second paragraph: only with the person's written consent to this very use.
-_CONSENTED_ZH = ("收入", "存款", "有价证券", "商业保险", "不动产", "纳税数额", "税额")
-_CONSENTED_EN = re.compile(
-    r"\b(?:income|salary|wages?|deposits?|savings|securities|shares|real estate|property value"
-    r"|commercial insurance|tax amounts?|tax paid)\b"
-)
-_CODE = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
+_EDITION = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,31})")
+WORKING_DAYS_MAX = 60
 
 
 class DataFault(Exception):
@@ -62,12 +52,24 @@ class DataFault(Exception):
         super().__init__("\n".join(self.faults))
 
 
+class ValueColumn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The one number a record of a class carries: what it counts, in which unit, up to what."""
+
+    name_zh: str
+    name_en: str
+    unit_zh: str
+    unit_en: str
+    max: int
+
+
 class RecordClass(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One kind of record: what it says, on which legal basis, who reports it, how long it lives.
 
     `publication_*_months` and `severity` belong to adverse classes only; the rest live
     `retention_months` from the end of what they report. `is_lasting`: what it reports goes on
-    until the source reports its end (a registration, a licence).
+    until the source reports its end (a registration, a licence). A record has to come in
+    `report_within_working_days` of what it reports; None where no rule sets a clock.
+    `programme_kinds`: the kinds of programme it can help with.
     """
 
     code: str
@@ -77,15 +79,15 @@ class RecordClass(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     legal_basis: str
     source_kinds: list[str]
     polarity: Polarity
-    unit_zh: str
-    unit_en: str
-    quantity_max: int
+    value: ValueColumn
     retention_months: int
     sensitivity: Sensitivity
     is_lasting: bool = False
     severity: Severity | None = None
     publication_min_months: int | None = None
     publication_max_months: int | None = None
+    report_within_working_days: int | None = None
+    programme_kinds: list[ProgrammeKind] = []
 
     @property
     def is_adverse(self) -> bool:
@@ -93,51 +95,69 @@ class RecordClass(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return self.polarity == "adverse"
 
 
-class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A source department or company that hands in records."""
-
-    code: str
-    name_zh: str
-    name_en: str
-    kind: str
-
-
 class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
-    """An edition of the catalogue and the sources of this city, proved by `load_catalogue`."""
+    """An edition of the catalogue and the sources of this city, proved by `load_catalogue`.
+
+    `digest` is the SHA-256 of both texts, see `digest_catalogue`.
+    """
 
     edition: str
+    name_zh: str
+    name_en: str
     classes: dict[str, RecordClass]
     sources: dict[str, Source]
+    digest: bytes
+    notes_zh: str = ""
+    notes_en: str = ""
 
     def may_report(self, source: Source, record_class: RecordClass) -> bool:
         """Say whether a source is of a kind that may report this class."""
         return source.kind in record_class.source_kinds
 
 
+class _Header(msgspec.Struct, frozen=True, kw_only=True):
+    """What an edition says about itself."""
+
+    edition: str
+    name_zh: str
+    name_en: str
+    source_kinds: list[str]
+    notes_zh: str = ""
+    notes_en: str = ""
+
+
+_CATALOGUE_MEMBERS = {*_Header.__struct_fields__, "class"}
+
+
+def digest_catalogue(catalogue_text: str, sources_text: str) -> bytes:
+    """Return the SHA-256 that names an edition's two texts together."""
+    parts = (catalogue_text.encode(), sources_text.encode())
+    return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).digest()
+
+
 def load_catalogue(catalogue_text: str, sources_text: str) -> Catalogue:
-    """Read and prove a catalogue (TOML) and the city's sources (TOML).
+    """Read and prove a catalogue and the city's sources, each TOML or JSON.
 
     Raises DataFault with every fault found in both.
     """
     faults: list[str] = []
-    raw = _read(catalogue_text, "catalogue", faults)
-    raw_sources = _read(sources_text, "sources", faults)
-    edition = raw.get("edition")
-    if not isinstance(edition, str) or not edition:
-        faults.append("catalogue: edition must be a text")
-    kinds = _texts(raw.get("source_kinds"), "catalogue: source_kinds", faults)
+    raw = read_document(catalogue_text, "catalogue", faults)
+    raw_sources = read_document(sources_text, "sources", faults)
+    unknown = sorted(raw.keys() - _CATALOGUE_MEMBERS)
+    unknown += [f"{name} (sources)" for name in sorted(raw_sources.keys() - {"source"})]
+    faults += [f"catalogue: unknown member {name}" for name in unknown]
+    header = _header(raw, faults)
     classes = convert_tables(raw.get("class"), RecordClass, "class", faults)
     sources = convert_tables(raw_sources.get("source"), Source, "source", faults)
     for record_class in classes:
-        faults += [f"class {record_class.code}: {fault}" for fault in _faults_of(record_class)]
-        for kind in record_class.source_kinds:
-            if kind not in kinds:
-                faults.append(f"class {record_class.code}: unknown source kind {kind}")
+        found = _class_faults(record_class, header.source_kinds)
+        faults += [f"class {record_class.code}: {fault}" for fault in found]
+    codes = {item.code for item in classes}
     for source in sources:
-        if source.kind not in kinds:
-            faults.append(f"source {source.code}: unknown source kind {source.kind}")
-        if not _CODE.fullmatch(source.code):
-            faults.append(f"source {source.code}: a code is lower_snake_case")
+        found = source_faults(source, codes)
+        if source.kind not in header.source_kinds:
+            found.append(f"unknown source kind {source.kind}")
+        faults += [f"source {source.code}: {fault}" for fault in found]
     faults += _repeated("class", [item.code for item in classes])
     faults += _repeated("source", [item.code for item in sources])
     if not classes:
@@ -146,26 +166,100 @@ def load_catalogue(catalogue_text: str, sources_text: str) -> Catalogue:
         faults.append(f"catalogue: more than {MAX_CLASSES} classes")
     if faults:
         raise DataFault(faults)
+    return _catalogue(header, classes, sources, digest_catalogue(catalogue_text, sources_text))
+
+
+def restore_catalogue(catalogue_text: str, sources_text: str) -> Catalogue:
+    """Read an edition that was proved when it was published, without proving it again.
+
+    A later release may prove more; what a city published stays in force until its next edition.
+    Raises DataFault when the texts can't be read at all.
+    """
+    faults: list[str] = []
+    raw = read_document(catalogue_text, "catalogue", faults)
+    raw_sources = read_document(sources_text, "sources", faults)
+    header = msgspec.convert(raw, _Header)
+    classes = convert_tables(raw.get("class"), RecordClass, "class", faults)
+    sources = convert_tables(raw_sources.get("source"), Source, "source", faults)
+    if faults:
+        raise DataFault(faults)
+    digest = digest_catalogue(catalogue_text, sources_text)
+    return _catalogue(header, classes, sources, digest)
+
+
+def classes_given_up(before: Catalogue, after: Catalogue) -> list[str]:
+    """Return the classes of `before` whose records could not stay on record under `after`.
+
+    A class is gone, or turns for or against the people in it (when a record ends was worked out
+    by what it was), or wants a written consent that its records came without.
+    """
+    given_up = []
+    for code, old in before.classes.items():
+        new = after.classes.get(code)
+        if (
+            new is None
+            or new.is_adverse != old.is_adverse
+            or (old.sensitivity == "plain" and new.sensitivity != "plain")
+        ):
+            given_up.append(code)
+    return given_up
+
+
+def read_document(text: str, what: str, faults: list[str]) -> dict[str, Any]:
+    """Read a data file, JSON when it begins with a brace and TOML otherwise.
+
+    What can't be read is appended to `faults`, and the document is empty.
+    """
+    try:
+        if not text.lstrip().startswith("{"):
+            return tomllib.loads(text)
+        raw = json.loads(text, object_pairs_hook=_unrepeated)
+    except tomllib.TOMLDecodeError as fault:
+        faults.append(f"{what}: not TOML: {fault}")
+    except (ValueError, RecursionError) as fault:
+        faults.append(f"{what}: not JSON: {fault}")
+    else:
+        assert isinstance(raw, dict), "what begins with a brace is an object"
+        return raw
+    return {}
+
+
+def _catalogue(
+    header: _Header, classes: list[RecordClass], sources: list[Source], digest: bytes
+) -> Catalogue:
     return Catalogue(
-        edition=str(edition),
+        edition=header.edition,
+        name_zh=header.name_zh,
+        name_en=header.name_en,
         classes={item.code: item for item in classes},
         sources={item.code: item for item in sources},
+        digest=digest,
+        notes_zh=header.notes_zh,
+        notes_en=header.notes_en,
     )
 
 
-def _read(text: str, what: str, faults: list[str]) -> dict[str, Any]:
+def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse a name that is given twice, as TOML does: the last one would win unseen."""
+    names = [name for name, _ in pairs]
+    if len({*names}) < len(names):
+        raise ValueError(f"given twice: {', '.join({n for n in names if names.count(n) > 1})}")
+    return dict(pairs)
+
+
+def _header(raw: Mapping[str, Any], faults: list[str]) -> _Header:
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as fault:
-        faults.append(f"{what}: not TOML: {fault}")
-        return {}
-
-
-def _texts(value: object, what: str, faults: list[str]) -> list[str]:
-    if isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return value
-    faults.append(f"{what} must be a list of texts")
-    return []
+        header = msgspec.convert(raw, _Header)
+    except msgspec.ValidationError as fault:
+        faults.append(f"catalogue: {fault}")
+        kinds = raw.get("source_kinds")
+        kept = [item for item in kinds if isinstance(item, str)] if isinstance(kinds, list) else []
+        return _Header(edition="", name_zh="", name_en="", source_kinds=kept)
+    if not _EDITION.fullmatch(header.edition):
+        faults.append("catalogue: edition is 1 to 32 letters, digits, dots and dashes")
+    if not header.name_zh.strip() or not header.name_en.strip():
+        faults.append("catalogue: name_zh and name_en say whose catalogue it is")
+    return header
 
 
 def convert_tables(value: object, kind: type[T], what: str, faults: list[str]) -> list[T]:
@@ -187,35 +281,46 @@ def _repeated(what: str, codes: list[str]) -> list[str]:
     return [f"{what} {code}: given twice" for code, count in Counter(codes).items() if count > 1]
 
 
-def _faults_of(item: RecordClass) -> list[str]:
+def _class_faults(item: RecordClass, source_kinds: list[str]) -> list[str]:
     """Give what is wrong with one class, looked at by itself."""
     faults: list[str] = []
-    if not _CODE.fullmatch(item.code):
+    if not CODE.fullmatch(item.code):
         faults.append("a code is lower_snake_case")
-    for name in ("name_zh", "name_en", "unit_zh", "unit_en"):
-        if not str(getattr(item, name)).strip():
-            faults.append(f"{name} is empty")
+    texts = {"name_zh": item.name_zh, "name_en": item.name_en} | {
+        f"value.{name}": getattr(item.value, name)
+        for name in ("name_zh", "name_en", "unit_zh", "unit_en")
+    }
+    faults += [f"{name} is empty" for name, text in texts.items() if not text.strip()]
     if not item.legal_basis.strip():
         faults.append("no legal basis: nothing is collected without one")
     if not item.source_kinds:
         faults.append("no source kind may report it")
-    if not 1 <= item.quantity_max <= QUANTITY_MAX:
-        faults.append(f"quantity_max must be 1 to {QUANTITY_MAX}")
+    faults += [
+        f"unknown source kind {kind}" for kind in item.source_kinds if kind not in source_kinds
+    ]
+    if not 1 <= item.value.max <= QUANTITY_MAX:
+        faults.append(f"value.max must be 1 to {QUANTITY_MAX}")
     if not 1 <= item.retention_months <= RETENTION_MONTHS_MAX:
         faults.append(f"retention_months must be 1 to {RETENTION_MONTHS_MAX}")
+    days = item.report_within_working_days
+    if days is not None and not 1 <= days <= WORKING_DAYS_MAX:
+        faults.append(f"report_within_working_days must be 1 to {WORKING_DAYS_MAX}")
+    if len({*item.programme_kinds}) < len(item.programme_kinds):
+        faults.append("programme_kinds: given twice")
     return faults + _content_faults(item) + _publication_faults(item)
 
 
 def _content_faults(item: RecordClass) -> list[str]:
     """Look for what nobody may collect in everything the class says about itself."""
     faults: list[str] = []
-    chinese = f"{item.name_zh} {item.unit_zh}"
-    english = f"{item.code} {item.name_en} {item.unit_en}".replace("_", " ").lower()
-    denied = [word for word in _DENIED_ZH if word in chinese] + _DENIED_EN.findall(english)
-    if denied:
+    value = item.value
+    texts = (
+        *(item.code, item.name_zh, item.name_en),
+        *(value.name_zh, value.name_en, value.unit_zh, value.unit_en),
+    )
+    if denied := find_denied(*texts):
         faults.append(f"deny-listed content ({', '.join(denied)}): 征信业管理条例 art. 14")
-    consented = [word for word in _CONSENTED_ZH if word in chinese]
-    consented += _CONSENTED_EN.findall(english)
+    consented = find_consented(*texts)
     if consented and item.sensitivity != "written_consent":
         faults.append(f"{', '.join(consented)} needs sensitivity written_consent: 条例 art. 14")
     return faults

@@ -206,7 +206,7 @@ class RowReader:
         version = _version(cell.get("version", ""))
         occurred_on = _day(cell["occurred_on"])
         ended_on = _day(cell["ended_on"]) if cell.get("ended_on") else None
-        quantity = _quantity(cell.get("quantity", ""), self._class.quantity_max)
+        quantity = _quantity(cell.get("quantity", ""), self._class.value.max)
         if (
             isinstance(person, _Person)
             and not isinstance(external_id, FaultCode)

@@ -196,4 +196,4 @@ def _unit(indicator: Indicator, catalogue: Catalogue) -> Unit:
     if indicator.aggregate == "ratio":
         return Unit(_PERCENT, _PERCENT)
     found = catalogue.classes.get(indicator.classes[0])
-    return Unit("", "") if found is None else Unit(found.unit_zh, found.unit_en)
+    return Unit("", "") if found is None else Unit(found.value.unit_zh, found.value.unit_en)

@@ -27,7 +27,7 @@ def _packaged_document() -> str:
 @cache
 def packaged_scorecard() -> Scorecard:
     """Return the scorecard that comes with the service, proved; raises DataFault."""
-    return load_scorecard(_packaged_document(), record.current_catalogue())
+    return load_scorecard(_packaged_document(), record.packaged_catalogue())
 
 
 async def scorecard_in_force(tx: ReadTx) -> Scorecard:

@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from functools import cache
-from importlib.resources import files
 from uuid import UUID
 
 import msgspec
@@ -15,7 +13,7 @@ from backend.kit.page import decode_cursor, encode_cursor
 from backend.kit.postgres import ReadTx, Tx
 from backend.kit.problem import Refusal
 from backend.record import store
-from backend.record.rules.catalogue import Catalogue, RecordClass, load_catalogue
+from backend.record.rules.catalogue import RecordClass
 from backend.record.rules.fault import LINE_NOT_KEPT, Fault, FaultCode, StoredFault
 from backend.record.rules.life import Record, counts, published_until
 from backend.record.rules.submission import (
@@ -25,6 +23,7 @@ from backend.record.rules.submission import (
     Submission,
     check_batch_id,
 )
+from backend.record.service.catalogue import check_sender
 
 RECORDS_CHANGED = "records.changed"
 # An event's handler works in one transaction and locks the participations it touches: short ones.
@@ -37,36 +36,6 @@ class RecordPage(msgspec.Struct, frozen=True):
 
     items: list[Record]
     next_cursor: str | None
-
-
-@cache
-def current_catalogue() -> Catalogue:
-    """Return the catalogue in force with this city's sources; raises DataFault."""
-    data = files("backend.record") / "data"
-    return load_catalogue(
-        (data / "catalogue-2026.toml").read_text("utf-8"),
-        (data / "sources-2026.toml").read_text("utf-8"),
-    )
-
-
-def check_sender(source_code: str, class_code: str) -> RecordClass:
-    """Return the class a source wants to report.
-
-    Raises Refusal submission_source_unknown, submission_class_unknown,
-    submission_source_not_allowed, submission_consent_missing.
-    """
-    catalogue = current_catalogue()
-    source = catalogue.sources.get(source_code)
-    record_class = catalogue.classes.get(class_code)
-    if source is None:
-        raise Refusal("submission_source_unknown")
-    if record_class is None:
-        raise Refusal("submission_class_unknown")
-    if not catalogue.may_report(source, record_class):
-        raise Refusal("submission_source_not_allowed")
-    if record_class.sensitivity != "plain":
-        raise Refusal("submission_consent_missing")
-    return record_class
 
 
 async def open_submission(
@@ -83,7 +52,7 @@ async def open_submission(
     Raises Refusal submission_batch_id_invalid, submission_conflict (this batch of this source had
     other content or another class), and those of `check_sender`.
     """
-    check_sender(source_code, class_code)
+    await check_sender(tx, source_code=source_code, class_code=class_code)
     submission = Submission(
         submission_id=new_id(now),
         source_code=source_code,
@@ -116,7 +85,9 @@ async def take_chunk(
     submission = await store.lock_submission(tx, submission_id)
     if submission.completed_at is not None or submission.bytes_done != chunk.begin:
         return submission
-    record_class = check_sender(submission.source_code, submission.class_code)
+    record_class = await check_sender(
+        tx, source_code=submission.source_code, class_code=submission.class_code
+    )
     rows = [row for _, row in chunk.rows]
     records = _records(rows, submission, record_class, vault=vault, now=now)
     new_ids, conflicting_ids = await _insert(tx, records, submission_id)
