@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "partner": "partner",
     "programme": "programme",
     "score": "score",
+    "quality": "quality",
     "register": "register",
     "seed": "data",
     "serve": "process",
