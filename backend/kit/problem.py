@@ -242,6 +242,12 @@ PROBLEMS: dict[str, Problem] = {
     "partner_unknown": Problem(
         404, "There is no such partner", "商户不存在", "Add the partner before its clients."
     ),
+    "person_invalid": Problem(
+        422,
+        "The name of the person is not valid",
+        "人员姓名无效",
+        "1 to 100 printable characters that say who does this.",
+    ),
     "phone_invalid": Problem(
         422,
         "The phone number is not valid",
@@ -266,6 +272,12 @@ PROBLEMS: dict[str, Problem] = {
         "该版本号已被使用或已有更高版本",
         "Raise `version`: what was published is never changed.",
     ),
+    "report_day_invalid": Problem(
+        422,
+        "There is no report of this day",
+        "报告日期无效",
+        "A report is of today, or of an earlier day from 2000 on.",
+    ),
     "scope_insufficient": Problem(
         403,
         "The token does not carry the scope this needs",
@@ -284,11 +296,51 @@ PROBLEMS: dict[str, Problem] = {
         "没有这一次的信用分",
         "GET /v1/me/score/history lists the revisions there are; leaving erases them all.",
     ),
+    "scorecard_approver_repeated": Problem(
+        409,
+        "This person has approved the scorecard",
+        "该人员已批准此评分卡",
+        "A second person has to approve it: whoever submitted it may be one of the two.",
+    ),
+    "scorecard_dependants": Problem(
+        409,
+        "Programmes ask about what the scorecard does not hold",
+        "评分卡缺少项目规则所需的指标",
+        "See `faults`: keep the indicator, or publish the programme with another rule first.",
+    ),
     "scorecard_missing": Problem(
         503,
         "No scorecard is in force",
         "尚无生效的评分卡",
         "Two people approve one first: see docs/scorecards.md.",
+    ),
+    "scorecard_report_unfit": Problem(
+        409,
+        "The report is no ground for approving this scorecard",
+        "该报告不能作为批准依据",
+        "See `fault`: a report counts for its own document, beside the scorecard that is in force"
+        " now, for thirty days. Make a new one.",
+    ),
+    "scorecard_report_unknown": Problem(
+        404, "There is no such report", "报告不存在", "`creditplus scorecard show` lists them."
+    ),
+    "scorecard_settled": Problem(
+        409,
+        "The scorecard is in force, or was",
+        "评分卡已生效或曾经生效",
+        "Submit a change as a new version.",
+    ),
+    "scorecard_unknown": Problem(
+        404,
+        "There is no such scorecard",
+        "评分卡不存在",
+        "`creditplus scorecard list` says which there are.",
+    ),
+    "scorecard_version_taken": Problem(
+        409,
+        "Another document has this version",
+        "该版本号已被另一文件使用",
+        "Give the document another version: what was submitted is never changed.",
     ),
     "seats_sold_out": Problem(
         409,

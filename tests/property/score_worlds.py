@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from backend.record.rules.catalogue import DIMENSIONS, Catalogue, RecordClass, load_catalogue
 from backend.record.rules.life import Record, published_until
-from backend.score.rules.scorecard import Scorecard, load_scorecard, prove_scorecard
+from backend.score.rules.proof import load_scorecard, prove_scorecard
+from backend.score.rules.scorecard import Scorecard
 
 _DATA = files("backend.record") / "data"
 CATALOGUE: Catalogue = load_catalogue(
@@ -99,9 +100,13 @@ def _points_at(curve: list[tuple[int, int]], value: int) -> int:
 def _indicators(draw: st.DrawFn, code: str, dimension: str) -> dict[str, Any]:
     good = [each for each in GOOD if each.dimension == dimension]
     adverse = [each for each in ADVERSE if each.dimension == dimension]
-    aggregate = draw(st.sampled_from(["count", "sum", "max", "tenure_months", "months_since"]))
+    lasting = [each for each in good if each.is_lasting]
+    aggregates = ["count", "sum", "max", "months_since"]
+    aggregate = draw(st.sampled_from(aggregates + ["tenure_months"] * bool(lasting)))
     if adverse and draw(st.booleans()):
         aggregate = "ratio"
+    if aggregate == "tenure_months":
+        good = lasting
     is_bad = bool(adverse) and aggregate not in {"tenure_months", "ratio"} and draw(st.booleans())
     chosen = draw(
         st.lists(
@@ -128,6 +133,8 @@ def _indicators(draw: st.DrawFn, code: str, dimension: str) -> dict[str, Any]:
     most_value = {"ratio": 1_000, "months_since": window}.get(aggregate, 60)
     curve = draw(_curves(rises=(aggregate == "months_since") == is_bad, most_value=most_value))
     neutral = {"ratio": draw(st.integers(0, 1_000)), "months_since": window}.get(aggregate, 0)
+    if aggregate == "ratio" and _points_at(curve, neutral) <= _points_at(curve, 0):
+        neutral = 1_000  # no data is never as bad as nothing but adverse records
     return {
         "code": code,
         "dimension": dimension,

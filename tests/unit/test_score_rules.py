@@ -15,7 +15,8 @@ from backend.record.rules.catalogue import DataFault
 from backend.record.rules.life import Record
 from backend.score.rules.engine import score_records, tally
 from backend.score.rules.explanation import explain
-from backend.score.rules.scorecard import Indicator, load_scorecard
+from backend.score.rules.proof import load_scorecard
+from backend.score.rules.scorecard import Indicator
 from tests.property.score_worlds import AS_OF, CATALOGUE, SHIPPED, make_record
 
 TEXT = (files("backend.score") / "data" / "scorecard-2026-1.toml").read_text()

@@ -48,6 +48,12 @@ class DocumentRow(msgspec.Struct, frozen=True):
     document: dict[str, Any]
 
 
+class PromisedRow(msgspec.Struct, frozen=True):
+    """A version that is in force, or that a running enrolment was promised."""
+
+    digest: bytes
+
+
 async def save_programme(tx: Tx, programme: Programme, published_at: datetime) -> bool:
     """Put a newer version in force; False when this version or a newer one is there.
 
@@ -141,6 +147,21 @@ async def list_documents(tx: ReadTx, digests: Collection[bytes]) -> list[Documen
         """SELECT DISTINCT ON (digest) digest, document FROM programme_version
            WHERE digest = ANY($1) ORDER BY digest""",
         list(digests),
+    )
+
+
+async def list_promised(tx: ReadTx) -> list[PromisedRow]:
+    """Return the versions in force of programmes that run, and those of running enrolments."""
+    return await tx.fetch_all(
+        PromisedRow,
+        """SELECT digest FROM programme WHERE ended_at IS NULL
+           UNION
+           SELECT version.digest FROM programme_version AS version
+           WHERE EXISTS (
+             SELECT FROM enrolment
+             WHERE enrolment.programme_code = version.programme_code
+               AND enrolment.programme_version = version.version
+               AND enrolment.ended_at IS NULL)""",
     )
 
 

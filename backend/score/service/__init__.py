@@ -2,34 +2,77 @@
 
 from backend.score.rules.state import Score, ScoreRevision, facts_of
 from backend.score.service.computation import compute, erase, recompute
-from backend.score.service.explanation import ExplainedScore, get_explained
+from backend.score.service.explanation import (
+    ExplainedScore,
+    HistoryPage,
+    PastScore,
+    RevisionChanges,
+    SimulatedScore,
+    get_changes,
+    get_explained,
+    list_history,
+    simulate_score,
+)
 from backend.score.service.reading import count, find, find_facts, get, list_due, list_scored
+from backend.score.service.report import (
+    find_report,
+    keep_report,
+    work_out_report,
+)
 from backend.score.service.scorecard import (
+    ListedScorecard,
+    ScorecardState,
+    Submitted,
+    approve,
+    find_listed,
+    find_version_in_force,
     get_scorecard,
+    list_scorecards,
     packaged_scorecard,
+    prove_document,
     publish_packaged,
     scorecard_in_force,
     scorecards_by_digest,
+    submit,
 )
 
 __all__ = [
     "ExplainedScore",
+    "HistoryPage",
+    "ListedScorecard",
+    "PastScore",
+    "RevisionChanges",
     "Score",
     "ScoreRevision",
+    "ScorecardState",
+    "SimulatedScore",
+    "Submitted",
+    "approve",
     "compute",
     "count",
     "erase",
     "facts_of",
     "find",
     "find_facts",
+    "find_listed",
+    "find_report",
+    "find_version_in_force",
     "get",
+    "get_changes",
     "get_explained",
     "get_scorecard",
+    "keep_report",
     "list_due",
+    "list_history",
+    "list_scorecards",
     "list_scored",
     "packaged_scorecard",
+    "prove_document",
     "publish_packaged",
     "recompute",
     "scorecard_in_force",
     "scorecards_by_digest",
+    "simulate_score",
+    "submit",
+    "work_out_report",
 ]

@@ -13,6 +13,7 @@ import msgspec
 
 from backend.kit.postgres import ReadTx, Tx
 from backend.score.rules.publication import ReportFacts
+from backend.score.rules.report import Report
 
 
 class StoredReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +27,23 @@ class StoredReport(msgspec.Struct, frozen=True, kw_only=True):
     document: Any
     made_by: str
     made_at: datetime
+
+
+def stored_report(report: Report, digest: bytes) -> StoredReport:
+    """Return a report in the form in which it is kept; `digest` is that of its subject."""
+    versions = {"champion": report.champion_version, "challenger": report.challenger_version}
+    version = versions[report.subject]
+    assert version is not None, "the subject of a report is there"
+    return StoredReport(
+        report_id=report.report_id,
+        scorecard_version=version,
+        scorecard_digest=digest,
+        champion_version=report.champion_version,
+        as_of=report.as_of,
+        document=msgspec.to_builtins(report),
+        made_by=report.made_by,
+        made_at=report.made_at,
+    )
 
 
 class History(msgspec.Struct, frozen=True):
@@ -55,6 +73,17 @@ async def insert_report(tx: Tx, report: StoredReport) -> None:
         report.document,
         report.made_by,
         report.made_at,
+    )
+
+
+async def find_report(tx: ReadTx, report_id: UUID) -> StoredReport | None:
+    """Return a report, or None."""
+    return await tx.fetch_optional(
+        StoredReport,
+        """SELECT report_id, scorecard_version, scorecard_digest, champion_version, as_of, document,
+                  made_by, made_at
+           FROM scorecard_report WHERE report_id = $1""",
+        report_id,
     )
 
 

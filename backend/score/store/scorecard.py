@@ -106,9 +106,14 @@ async def lock_scorecards(tx: Tx) -> None:
 
 
 async def save_in_force(tx: Tx, version: str, now: datetime) -> bool:
-    """Bring a scorecard into force; False when it was before."""
+    """Bring a scorecard into force; False when it was before.
+
+    Always later than the one before it, whatever the clock says: the last one is in force.
+    """
     count = await tx.execute(
-        """UPDATE scorecard SET in_force_at = $2 WHERE version = $1 AND in_force_at IS NULL""",
+        """UPDATE scorecard SET in_force_at = greatest($2::timestamptz, (
+             SELECT max(in_force_at) + interval '1 microsecond' FROM scorecard))
+           WHERE version = $1 AND in_force_at IS NULL""",
         version,
         now,
     )

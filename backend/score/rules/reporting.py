@@ -1,0 +1,300 @@
+"""From a city counted to a report that may be read: everything told in whole twenties, or not."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from fractions import Fraction
+from typing import TypeVar
+from uuid import UUID
+
+import msgspec
+
+from backend.kit.anonymity import K, tell, tell_part, told
+from backend.score.rules import report as told_as
+from backend.score.rules.report import Report, Side
+from backend.score.rules.sample import AGE_BANDS, THIN_RECORDS, Sample, SideSample
+from backend.score.rules.statistic import (
+    Spread,
+    area_under_curve,
+    binned,
+    decile_cuts,
+    mean,
+    median,
+    people,
+    separation,
+    stability_index,
+)
+
+BINS = 20
+# Changes of points are told in these bands: (least, most), None for no bound.
+MOVES: tuple[tuple[int | None, int | None], ...] = (
+    (None, -50),
+    (-49, -20),
+    (-19, -1),
+    (0, 0),
+    (1, 19),
+    (20, 49),
+    (50, None),
+)
+PERMILLE = 1_000
+
+Code = TypeVar("Code", int, str)
+
+
+class Heading(msgspec.Struct, frozen=True, kw_only=True):
+    """What a report says about itself, and the earlier ones it is compared with, by version."""
+
+    report_id: UUID
+    made_by: str
+    made_at: datetime
+    as_of: date
+    today: date
+    earlier: Mapping[str, Report]
+
+
+def make_report(sample: Sample, heading: Heading) -> Report:
+    """Make the report of a city; one of fewer than K participants says nothing but that."""
+    is_told = sample.participants >= K
+    champion, challenger = sample.champion, sample.challenger
+    both = champion is not None and challenger is not None
+    return Report(
+        schema=told_as.SCHEMA,
+        report_id=heading.report_id,
+        made_by=heading.made_by,
+        made_at=heading.made_at,
+        as_of=heading.as_of,
+        is_backtest=heading.as_of < heading.today,
+        k=K,
+        subject="challenger" if challenger else "champion",
+        champion_version=champion.scorecard.version if champion else None,
+        challenger_version=challenger.scorecard.version if challenger else None,
+        is_told=is_told,
+        participants=told(sample.participants),
+        champion=_side(champion, heading) if champion and is_told else None,
+        challenger=_side(challenger, heading) if challenger and is_told else None,
+        movement=_movement(sample) if both and is_told else None,
+        thin_files=_thin_files(sample) if is_told else None,
+        parity=_parity(sample) if is_told else None,
+    )
+
+
+def _share(count: int | None, whole: int) -> int | None:
+    """Return a share in permille of numbers that may be told."""
+    return None if count is None or not whole else count * PERMILLE // whole
+
+
+def _side(side: SideSample, heading: Heading) -> Side:
+    scorecard, whole = side.scorecard, told(people(side.spread))
+    edges = [scorecard.range_points * place // BINS for place in range(BINS + 1)]
+    edges = sorted({*edges})  # a range of less than BINS points has fewer bins
+    bins = tell(binned(side.spread, edges[1:-1]))
+    histogram = [
+        told_as.Bin(low, high, count, _share(count, whole))
+        for low, high, count in zip(edges, edges[1:], bins, strict=False)
+    ]
+    return Side(
+        version=scorecard.version,
+        digest=scorecard.digest.hex(),
+        range_points=scorecard.range_points,
+        base_points=sum(each.neutral_points for each in scorecard.indicators),
+        mean_points=_tenth(mean(side.spread)),
+        median_points=median(side.spread),
+        histogram=histogram,
+        tiers=_tiers(side, whole),
+        dimensions=_dimensions(side),
+        indicators=_indicators(side),
+        outcome=_outcome(side, is_backtest=heading.as_of < heading.today),
+        drift=_drift(scorecard.version, histogram, whole, heading),
+    )
+
+
+def _tiers(side: SideSample, whole: int) -> list[told_as.TierShare]:
+    tiers = side.scorecard.tiers
+    counts = tell(binned(side.spread, [tier.from_points for tier in tiers[1:]]))
+    above = [_at_or_above(side.spread, tier.from_points) for tier in tiers]
+    return [
+        told_as.TierShare(
+            code=tier.code,
+            name_zh=tier.name_zh,
+            name_en=tier.name_en,
+            from_points=tier.from_points,
+            people=count,
+            share_permille=_share(count, whole),
+            at_or_above_permille=_share(reached, whole),
+        )
+        for tier, count, reached in zip(tiers, counts, above, strict=True)
+    ]
+
+
+def _at_or_above(spread: Spread, points: int) -> int | None:
+    reached = sum(count for there, count in spread.items() if there >= points)
+    return tell_part(reached, people(spread))
+
+
+def _dimensions(side: SideSample) -> list[told_as.Contribution]:
+    moved, amounts = [], []
+    for dimension, counter in zip(side.scorecard.dimensions, side.dimensions, strict=True):
+        own = [each for each in side.scorecard.indicators if each.dimension == dimension.code]
+        base = sum(each.neutral_points for each in own)
+        moved.append(sum(count for points, count in counter.items() if points != base))
+        amounts.append(sum(abs(points - base) * count for points, count in counter.items()))
+    named = [(each.code, each.name_zh, each.name_en) for each in side.scorecard.dimensions]
+    return _contributions(named, moved, amounts)
+
+
+def _indicators(side: SideSample) -> list[told_as.Contribution]:
+    moved, amounts = [], []
+    for indicator, counter in zip(side.scorecard.indicators, side.values, strict=True):
+        effects = [
+            (abs(indicator.points_at(value) - indicator.neutral_points), count)
+            for value, count in counter.items()
+        ]
+        moved.append(sum(count for effect, count in effects if effect))
+        amounts.append(sum(effect * count for effect, count in effects))
+    named = [(each.code, each.name_zh, each.name_en) for each in side.scorecard.indicators]
+    return _contributions(named, moved, amounts)
+
+
+def _contributions(
+    named: Sequence[tuple[str, str, str]], moved: Sequence[int], amounts: Sequence[int]
+) -> list[told_as.Contribution]:
+    """Tell how much each part moves; where it moves a few people only, not even how much."""
+    total = sum(amounts)
+    return [
+        told_as.Contribution(
+            *names, count, None if count is None else amount * PERMILLE // max(1, total)
+        )
+        for names, count, amount in zip(named, tell(moved), amounts, strict=True)
+    ]
+
+
+def _outcome(side: SideSample, *, is_backtest: bool) -> told_as.Outcome:
+    performed, failed = tell([people(side.performed), people(side.failed)])
+    if not is_backtest:
+        return told_as.Outcome(None, None, None, None, "not_a_backtest")
+    if not performed or not failed:
+        return told_as.Outcome(performed, failed, None, None, "too_few")
+    return told_as.Outcome(
+        performed,
+        failed,
+        _thousandth(separation(side.performed, side.failed)),
+        _thousandth(area_under_curve(side.performed, side.failed)),
+        None,
+    )
+
+
+def _drift(
+    version: str, histogram: Sequence[told_as.Bin], whole: int, heading: Heading
+) -> told_as.Drift:
+    """Compare with an earlier report by what both tell; the rest of each is one more bin."""
+    earlier = heading.earlier.get(version)
+    if earlier is None:
+        return told_as.Drift(None, None, None, None, "no_earlier_report")
+    sides = [each for each in (earlier.champion, earlier.challenger) if each is not None]
+    before = next((each for each in sides if each.version == version), None)
+    if before is None or not earlier.participants:
+        return told_as.Drift(earlier.report_id, earlier.as_of, None, None, "too_few")
+    pairs = [
+        (old.people, new.people)
+        for old, new in zip(before.histogram, histogram, strict=True)
+        if old.people is not None and new.people is not None
+    ]
+    old_rest = earlier.participants - sum(old for old, _ in pairs)
+    new_rest = whole - sum(new for _, new in pairs)
+    index = stability_index(
+        [*(old for old, _ in pairs), max(0, old_rest)],
+        [*(new for _, new in pairs), max(0, new_rest)],
+    )
+    return told_as.Drift(
+        earlier.report_id, earlier.as_of, round(index, 3), told_as.level_of(index), None
+    )
+
+
+def _movement(sample: Sample) -> told_as.Movement:
+    assert sample.champion is not None
+    assert sample.challenger is not None
+    cuts = decile_cuts(sample.champion.spread)
+    index = stability_index(
+        binned(sample.champion.spread, cuts), binned(sample.challenger.spread, cuts)
+    )
+    whole = told(sample.participants)
+    counts = binned(sample.changes, [least for least, _ in MOVES if least is not None])
+    steps = tell([sample.tier_steps[step] for step in (-1, 0, 1)])
+    is_same = [tier.code for tier in sample.champion.scorecard.tiers] == [
+        tier.code for tier in sample.challenger.scorecard.tiers
+    ]
+    return told_as.Movement(
+        stability_index=round(index, 3),
+        level=told_as.level_of(index),
+        mean_change_points=_tenth(mean(sample.changes)),
+        bands=[
+            told_as.MoveBand(least, most, count, _share(count, whole))
+            for (least, most), count in zip(MOVES, tell(counts), strict=True)
+        ],
+        tiers=told_as.TierMoves(*steps) if is_same else None,
+    )
+
+
+def _thin_files(sample: Sample) -> told_as.ThinFiles:
+    counts = sample.record_counts
+    few = sum(counts[number] for number in range(1, THIN_RECORDS))
+    none, few_told, more = tell([counts[0], few, counts[THIN_RECORDS]])
+    thin = tell_part(counts[0] + few, sample.participants)
+    return told_as.ThinFiles(none, few_told, more, _share(thin, told(sample.participants)))
+
+
+def _parity(sample: Sample) -> told_as.Parity:
+    sides = (sample.champion, sample.challenger)
+    ages = [side.by_age if side else None for side in sides]
+    districts = [side.by_district if side else None for side in sides]
+    names = {
+        age: f"{age}+" if age == AGE_BANDS[-1] else f"{age}-{following - 1}"
+        for age, following in zip(AGE_BANDS, [*AGE_BANDS[1:], 0], strict=True)
+    }
+    # Groups must be the same people under both scorecards; the sample counted them so.
+    return told_as.Parity(
+        age_bands=_groups(sides, ages, names),
+        districts=_groups(
+            sides, districts, {code: code for each in districts for code in each or ()}
+        ),
+    )
+
+
+def _groups(
+    sides: Sequence[SideSample | None],
+    spreads: Sequence[Mapping[Code, Counter[int]] | None],
+    names: Mapping[Code, str],
+) -> list[told_as.Group]:
+    known = next(each for each in spreads if each is not None)
+    codes = sorted(known)
+    groups = []
+    for code, count in zip(codes, tell([people(known[code]) for code in codes]), strict=True):
+        views = [
+            _group_side(side, spread[code]) if side and spread and count else None
+            for side, spread in zip(sides, spreads, strict=True)
+        ]
+        groups.append(told_as.Group(str(code), names[code], names[code], count, *views))
+    return groups
+
+
+def _group_side(side: SideSample, spread: Spread) -> told_as.GroupSide:
+    """Compare a group that may be told with everybody."""
+    everybody, group = people(side.spread), people(spread)
+    tiers = []
+    for tier in side.scorecard.tiers[1:]:
+        reached = _at_or_above(spread, tier.from_points)
+        of_all = _at_or_above(side.spread, tier.from_points)
+        share, usual = _share(reached, told(group)), _share(of_all, told(everybody))
+        ratio = share * PERMILLE // usual if share is not None and usual else None
+        is_low = ratio is not None and ratio < told_as.PARITY_LOW_PERMILLE
+        tiers.append(told_as.GroupTier(tier.code, share, ratio, is_low))
+    difference = mean(spread) - mean(side.spread)
+    return told_as.GroupSide(_tenth(mean(spread)), _tenth(difference), tiers)
+
+
+def _tenth(value: Fraction) -> float:
+    return round(float(value), 1)
+
+
+def _thousandth(value: Fraction) -> float:
+    return round(float(value), 3)
