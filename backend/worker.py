@@ -25,6 +25,7 @@ from backend.kit.log import get_log
 from backend.kit.metric import serve_metrics
 from backend.kit.postgres import Tx
 from backend.oauth import service as oauth
+from backend.record import service as record
 from backend.score.jobs import recompute_due
 from backend.settings import Settings
 
@@ -51,6 +52,7 @@ PURGES: tuple[Purge, ...] = (
     event.purge,
     idempotency.purge,
     oauth.sweep,
+    record.purge_uploads,
     replay_memory.purge,
 )
 

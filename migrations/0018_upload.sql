@@ -25,6 +25,9 @@ ALTER TABLE submission
 ADD COLUMN upload_id uuid,
 ADD COLUMN layout jsonb;
 
+-- A source looks through what it handed in, newest first: ids grow with time.
+CREATE INDEX submission_source_code ON submission (source_code, submission_id);
+
 CREATE UNIQUE INDEX submission_upload_id ON submission (upload_id) WHERE upload_id IS NOT NULL;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON upload, upload_part TO creditplus_app;

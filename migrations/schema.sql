@@ -605,11 +605,13 @@ CREATE TABLE public.scorecard_approval (
 CREATE TABLE public.scorecard_report (
     report_id uuid NOT NULL,
     scorecard_version text NOT NULL,
+    scorecard_digest bytea NOT NULL,
     champion_version text,
     as_of date NOT NULL,
     document jsonb NOT NULL,
     made_by text NOT NULL,
-    made_at timestamp with time zone NOT NULL
+    made_at timestamp with time zone NOT NULL,
+    CONSTRAINT scorecard_report_scorecard_digest_check CHECK ((octet_length(scorecard_digest) = 32))
 );
 
 
@@ -1021,7 +1023,7 @@ ALTER TABLE ONLY public.score_run
 --
 
 ALTER TABLE ONLY public.scorecard_approval
-    ADD CONSTRAINT scorecard_approval_pkey PRIMARY KEY (version, approver);
+    ADD CONSTRAINT scorecard_approval_pkey PRIMARY KEY (version, approver, report_id);
 
 
 --
@@ -1322,6 +1324,13 @@ CREATE INDEX sign_in_try_touched ON public.sign_in_try USING btree (touched_at);
 --
 
 CREATE UNIQUE INDEX signing_key_one_active ON public.signing_key USING btree (key_use) WHERE (status = 'active'::text);
+
+
+--
+-- Name: submission_source_code; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX submission_source_code ON public.submission USING btree (source_code, submission_id);
 
 
 --

@@ -2,11 +2,14 @@
 
 import hashlib
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from io import BufferedReader, BytesIO
+from uuid import UUID
 
+from backend.event.rules import Event
 from backend.kit.clock import Clock, city_date
 from backend.kit.crypto import Vault
-from backend.kit.postgres import Database
+from backend.kit.postgres import Database, Tx
 from backend.record import service
 from backend.record.rules.submission import (
     CHUNK_LINES,
@@ -83,6 +86,15 @@ async def send_submission(
             if submission.completed_at is not None or submission.bytes_done != chunk.end:
                 break  # somebody else is sending the same file: go on behind them
     return submission
+
+
+async def take_upload(tx: Tx, *, event: Event, vault: Vault, now: datetime) -> None:
+    """Take more of a file in that came over HTTP: the handler of `submission.uploaded`.
+
+    Run twice, it goes on where the file stands.
+    """
+    submission_id = UUID(event.payload["submission_id"])
+    await service.take_upload(tx, submission_id=submission_id, vault=vault, now=now)
 
 
 def _blocks(content: Content) -> Iterator[bytes]:
