@@ -57,6 +57,7 @@ from backend.kit.http import (
     on_refusal,
 )
 from backend.kit.jose import ALGORITHMS
+from backend.kit.pace import Pace
 from backend.kit.postgres import Database, ReadTx, Tx
 from backend.kit.problem import Refusal
 from backend.kit.replay import ReplayGuard
@@ -70,11 +71,15 @@ from backend.partner import service as partner
 from backend.programme import service as programme
 from backend.programme.api.express import ExpressChecks
 from backend.programme.desk import EligibilityDesk
+from backend.record import jobs as record_jobs
 from backend.score import jobs as score_jobs
 from backend.score import service as score
 from backend.settings import Settings, SettingsFault
 from backend.web import error as web_error
 from backend.web.session import PageDoor
+
+# More than anybody types; what it bounds is the time others wait for this process.
+SIMULATIONS_A_MINUTE = 60
 
 
 @dataclass(frozen=True)
@@ -206,7 +211,10 @@ def event_handlers(house: House) -> dict[str, Handler]:
     async def recompute(tx: Tx, *, event: Event) -> None:
         await score_jobs.recompute_changed(tx, event=event, now=house.clock.now())
 
-    return {"records.changed": recompute}
+    async def take_upload(tx: Tx, *, event: Event) -> None:
+        await record_jobs.take_upload(tx, event=event, vault=house.vault, now=house.clock.now())
+
+    return {"records.changed": recompute, "submission.uploaded": take_upload}
 
 
 def health_checks(house: House) -> list[Check]:
@@ -230,6 +238,7 @@ def build_app(house: House) -> Litestar:
         "participation_hooks": hooks,
         "replay": house.replay,
         "sender": house.sender,
+        "simulation_pace": Pace(limit=SIMULATIONS_A_MINUTE, seconds=60),
         "vault": house.vault,
     }
     app = Litestar(
