@@ -7,7 +7,9 @@ import sys
 import uvloop
 
 from tests.bench.eligibility import Plan, run
-from tests.bench.report import append, eligibility_report
+from tests.bench.ingest import ROWS_MAX, IngestPlan, run_ingest
+from tests.bench.report import append, eligibility_report, ingest_report, score_report
+from tests.bench.score import ScorePlan, run_score
 
 
 def main() -> None:
@@ -19,16 +21,40 @@ def main() -> None:
     eligibility.add_argument("--rounds", type=int, default=5)
     eligibility.add_argument("--connections", type=int, default=64)
     eligibility.add_argument("--citizens", type=int, default=2000)
-    eligibility.add_argument("--append", action="store_true", help="to docs/benchmarks.md")
+    score = benches.add_parser("score", help="recomputing every score of a city")
+    score.add_argument("--rounds", type=int, default=3)
+    score.add_argument(
+        "--citizens", type=int, nargs="+", default=[10_000, 100_000, 1_000_000], help="of each city"
+    )
+    ingest = benches.add_parser("ingest", help="taking in what departments hand in")
+    ingest.add_argument("--rounds", type=int, default=5)
+    ingest.add_argument(
+        "--rows", type=int, default=300_000, choices=range(1, ROWS_MAX + 1), metavar="N"
+    )
+    for bench in (eligibility, score, ingest):
+        bench.add_argument("--append", action="store_true", help="to docs/benchmarks.md")
     given = parser.parse_args()
-    plan = Plan(given.seconds, given.rounds, given.connections, given.citizens)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        result = runner.run(run(plan, lambda line: print(line, file=sys.stderr)))
-    report = eligibility_report(plan, result)
+        report = runner.run(_measure(given))
     print(report)
     if given.append:
         command = " ".join(["scripts/bench", *(w for w in sys.argv[1:] if w != "--append")])
-        append("eligibility", command, report)
+        append(given.bench, command, report)
+
+
+async def _measure(given: argparse.Namespace) -> str:
+    if given.bench == "eligibility":
+        plan = Plan(given.seconds, given.rounds, given.connections, given.citizens)
+        return eligibility_report(plan, await run(plan, _say))
+    if given.bench == "score":
+        score_plan = ScorePlan(sorted(given.citizens), given.rounds)
+        return score_report(score_plan, await run_score(score_plan, _say))
+    ingest_plan = IngestPlan(given.rows, given.rounds)
+    return ingest_report(ingest_plan, await run_ingest(ingest_plan, _say))
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)
 
 
 if __name__ == "__main__":

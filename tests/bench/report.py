@@ -5,12 +5,20 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tests.bench.eligibility import Plan, Result
+from tests.bench.ingest import IngestPlan, IngestResult
 from tests.bench.load import Outcome
+from tests.bench.score import CityResult, ScorePlan, ScoreResult
 
 BENCHMARKS = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 RATIO_TARGET = 0.35
 TAIL_TARGET = 5
 FSYNCS_TARGET = 50
+RECOMPUTE_TARGET = 0.5
+CHANGED_TARGET = 3
+MEMORY_MB_TARGET = 200
+PYTHON_US_TARGET = 1_000
+GROWTH_TARGET = 1.5
+INGEST_TARGET = 0.5
 
 
 def eligibility_report(plan: Plan, result: Result) -> str:
@@ -43,15 +51,87 @@ def eligibility_report(plan: Plan, result: Result) -> str:
         (f"statements a check, {plan.connections} connections", _words(result.statements), ""),
         ("statements a check, 1 connection", _words(result.lone_statements), ""),
     ]
-    head = "".join(f"- {name}: {value}\n" for name, value in result.machine)
-    lines = [f"| {name} | {value} | {target} |" for name, value, target in rows]
     how = (
         f"{plan.rounds} rounds of {plan.seconds:g} s each by turns, {plan.citizens} citizens,"
         f" {plan.connections} connections; median (min-max).\n"
         "Server on one core; load, PostgreSQL and Valkey on the other."
     )
-    table = ["| what | measured | target |", "|---|---|---|", *lines]
-    return "\n".join([head, how, "", *table, ""])
+    return _table(result.machine, how, rows)
+
+
+def ingest_report(plan: IngestPlan, result: IngestResult) -> str:
+    """Return the table of one run."""
+    ratios = [taken / copied for taken, copied in zip(result.taken, result.copied, strict=True)]
+    rows = [
+        ("bare COPY into the same table, rows/s", _spread(result.copied), ""),
+        ("taken in with all checks, rows/s", _spread(result.taken), ""),
+        ("ratio", _spread(ratios, ".3f"), f"≥ {INGEST_TARGET}"),
+    ]
+    how = (
+        f"{plan.rounds} rounds of each by turns, a file of {plan.rows:,} rows; median (min-max).\n"
+        "The COPY sends the very rows that were taken in, in binary, to the emptied table."
+    )
+    return _table(result.machine, how, rows)
+
+
+def score_report(plan: ScorePlan, result: ScoreResult) -> str:
+    """Return the table of one run."""
+    rows: list[tuple[str, str, str]] = []
+    for city in result.cities:
+        rows += _city_rows(city)
+    smallest, largest = result.cities[0], result.cities[-1]
+    growth = _cost_us(largest, largest.full) / _cost_us(smallest, smallest.full)
+    rows += [
+        (
+            f"cost a citizen at {largest.citizens:,} / at {smallest.citizens:,}",
+            f"{growth:.2f}",
+            f"≤ {GROWTH_TARGET}",
+        ),
+        (
+            "one score in Python with its trace, µs of CPU",
+            _spread(result.python_us),
+            f"< {PYTHON_US_TARGET:,}",
+        ),
+    ]
+    how = (
+        f"{plan.rounds} rounds of each by turns, 12 records a citizen; median (min-max). Each\n"
+        "full recompute writes every score anew and a row of history with it, on one connection."
+    )
+    return _table(result.machine, how, rows)
+
+
+def _city_rows(city: CityResult) -> list[tuple[str, str, str]]:
+    name = f"{city.citizens:,}"
+    ratios = [bare / full for bare, full in zip(city.bare, city.full, strict=True)]
+    changed_us = city.changed / city.changed_citizens * 1e6
+    factor = changed_us / _cost_us(city, city.full)
+    return [
+        (f"{name} citizens: bare aggregates, s", _spread(city.bare, ".2f"), ""),
+        (f"{name}: full recompute, all scores change, s", _spread(city.full, ".2f"), ""),
+        (f"{name}: ratio", _spread(ratios, ".2f"), f"≥ {RECOMPUTE_TARGET}"),
+        (f"{name}: full recompute, no score changes, s", f"{city.unchanged:.2f}", ""),
+        (f"{name}: cost a citizen, µs", f"{_cost_us(city, city.full):.1f}", ""),
+        (
+            f"{name}: cost a citizen when 1 % changed / in the full recompute",
+            f"{factor:.1f}",
+            f"≤ {CHANGED_TARGET}",
+        ),
+        (
+            f"{name}: memory of the Python process, MB",
+            _spread(city.memory_mb),
+            f"< {MEMORY_MB_TARGET}",
+        ),
+    ]
+
+
+def _cost_us(city: CityResult, seconds: list[float]) -> float:
+    return statistics.median(seconds) / city.citizens * 1e6
+
+
+def _table(machine: list[tuple[str, str]], how: str, rows: list[tuple[str, str, str]]) -> str:
+    head = "".join(f"- {name}: {value}\n" for name, value in machine)
+    lines = [f"| {name} | {value} | {target} |" for name, value, target in rows]
+    return "\n".join([head, how, "", "| what | measured | target |", "|---|---|---|", *lines, ""])
 
 
 def append(title: str, command: str, report: str) -> None:
