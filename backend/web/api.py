@@ -16,8 +16,11 @@ from backend.web import (
     home,
     participation,
     programmes,
+    records,
     register,
+    score,
     sign_in,
+    simulation,
     static_file,
 )
 from backend.web.error import (
@@ -37,8 +40,11 @@ PAGES = Router(
         *home.ROUTES,
         *participation.ROUTES,
         *programmes.ROUTES,
+        *records.ROUTES,
         *register.ROUTES,
+        *score.ROUTES,
         *sign_in.ROUTES,
+        *simulation.ROUTES,
         *static_file.ROUTES,
     ],
     dependencies={"visit": Provide(provide_visit), "visitor": Provide(provide_visitor)},

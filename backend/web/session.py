@@ -37,6 +37,8 @@ PAGES = {
     "join": "/join",
     "leave": "/leave",
     "programmes": "/programmes",
+    "records": "/records",
+    "score": "/score",
 }
 
 

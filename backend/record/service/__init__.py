@@ -20,6 +20,7 @@ from backend.record.service.handed_in import (
     list_faults_after,
     list_submissions,
 )
+from backend.record.service.past import cursor_at, list_versions
 from backend.record.service.quality import list_quality, time_reports
 from backend.record.service.submission import (
     FAULTS_SHOWN_MAX,
@@ -61,6 +62,7 @@ __all__ = [
     "begin_upload",
     "check_beginning",
     "check_sender",
+    "cursor_at",
     "discard_upload",
     "find_edition",
     "find_encoding",
@@ -78,6 +80,7 @@ __all__ = [
     "list_quality",
     "list_records",
     "list_submissions",
+    "list_versions",
     "open_line",
     "open_submission",
     "packaged_catalogue",

@@ -1,106 +1,79 @@
-"""Why a score is what it is, and what would help: in words, in order of effect."""
+"""Why a score is what it is: in words, in order of effect, with the records behind it.
 
-from uuid import UUID
+Worked out from a scorecard and the values of its indicators whenever somebody asks, so that any
+score that was kept can be explained; the records are those that stand when it is asked.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import date
 
 import msgspec
 
-from backend.score.rules.engine import Contribution, ScoreResult, Tally, ratio_value
+from backend.record.rules.life import Record, counts
+from backend.score.rules.contribution import weigh
+from backend.score.rules.engine import tally
+from backend.score.rules.plan import classes_of
 from backend.score.rules.scorecard import Indicator, Scorecard
 
 REASONS_MAX = 4
-HELPS_MAX = 3
+RECORDS_NAMED_MAX = 20
 
 
 class Reason(msgspec.Struct, frozen=True):
-    """One thing that moved a score: by how many points, in words, the newest records behind it."""
+    """One thing that moved a score: by how many points, in words, and the records behind it.
+
+    `records` are the newest of `record_count`, at most RECORDS_NAMED_MAX.
+    """
 
     indicator: str
     dimension: str
     effect_points: int
     text_zh: str
     text_en: str
-    record_ids: list[UUID]
+    record_count: int
+    records: list[Record]
 
 
-class Help(msgspec.Struct, frozen=True):
-    """One thing the person can do, and the points it would give if it stood there today."""
+def explain(
+    scorecard: Scorecard, indicator_values: Sequence[int], records: Iterable[Record], as_of: date
+) -> list[Reason]:
+    """Return at most REASONS_MAX reasons of a score, the largest effect first.
 
-    indicator: str
-    dimension: str
-    gain_points: int
-    text_zh: str
-    text_en: str
-
-
-class Explanation(msgspec.Struct, frozen=True):
-    """What is kept beside a score, sealed: its reasons, what would help, and the whole trace."""
-
-    base_points: int
-    reasons: list[Reason]
-    helps: list[Help]
-    contributions: list[Contribution]
-
-
-def explain(scorecard: Scorecard, result: ScoreResult) -> Explanation:
-    """Put a result into words: at most REASONS_MAX reasons and HELPS_MAX things that help."""
+    `as_of` is the day of the score; of `records` those behind an indicator are named that count
+    then and lie within its window.
+    """
     indicators = {indicator.code: indicator for indicator in scorecard.indicators}
-    moved = [each for each in result.contributions if each.effect_points != 0]
+    moved = [each for each in weigh(scorecard, indicator_values) if each.effect_points != 0]
     moved.sort(key=lambda each: (-abs(each.effect_points), each.effect_points, each.indicator))
-    return Explanation(
-        base_points=result.base_points,
-        reasons=[_reason(indicators[each.indicator], each) for each in moved[:REASONS_MAX]],
-        helps=_helps(scorecard, result),
-        contributions=result.contributions,
-    )
-
-
-def _reason(indicator: Indicator, contribution: Contribution) -> Reason:
-    value = contribution.value
-    return Reason(
-        indicator=indicator.code,
-        dimension=indicator.dimension,
-        effect_points=contribution.effect_points,
-        text_zh=_worded(indicator.text_zh, indicator, value),
-        text_en=_worded(indicator.text_en, indicator, value),
-        record_ids=contribution.record_ids,
-    )
-
-
-def _helps(scorecard: Scorecard, result: ScoreResult) -> list[Help]:
-    """Try one step of each thing a person can do, and keep what gives most under the caps."""
-    caps = {dimension.code: dimension.cap_points for dimension in scorecard.dimensions}
-    given = {each.indicator: each.points for each in result.contributions}
-    helps: list[Help] = []
-    for indicator in scorecard.indicators:
-        if not indicator.can_act:
-            continue
-        value = _one_step_on(indicator, result.tallies[indicator.code])
-        own = [each for each in scorecard.indicators if each.dimension == indicator.dimension]
-        others = sum(given[each.code] for each in own if each.code != indicator.code)
-        reached = min(caps[indicator.dimension], others + indicator.points_at(value))
-        gain_points = reached - result.dimensions[indicator.dimension]
-        if gain_points > 0:
-            helps.append(
-                Help(
-                    indicator=indicator.code,
-                    dimension=indicator.dimension,
-                    gain_points=gain_points,
-                    text_zh=_worded(indicator.help_zh, indicator, value),
-                    text_en=_worded(indicator.help_en, indicator, value),
-                )
+    held = [*records]
+    reasons: list[Reason] = []
+    for each in moved[:REASONS_MAX]:
+        indicator = indicators[each.indicator]
+        found = records_behind(indicator, held, as_of)
+        reasons.append(
+            Reason(
+                indicator=indicator.code,
+                dimension=indicator.dimension,
+                effect_points=each.effect_points,
+                text_zh=worded(indicator.text_zh, indicator, each.value),
+                text_en=worded(indicator.text_en, indicator, each.value),
+                record_count=len(found),
+                records=found[:RECORDS_NAMED_MAX],
             )
-    helps.sort(key=lambda each: (-each.gain_points, each.indicator))
-    return helps[:HELPS_MAX]
+        )
+    return reasons
 
 
-def _one_step_on(indicator: Indicator, tallied: Tally) -> int:
-    """Return the value after one step in the direction that can only help."""
-    if indicator.aggregate == "ratio":
-        return ratio_value(indicator, tallied.good + indicator.help_step, tallied.bad)
-    if indicator.curve[0][1] > indicator.curve[-1][1]:
-        return max(0, tallied.value - indicator.help_step)
-    return tallied.value + indicator.help_step
+def records_behind(indicator: Indicator, records: Iterable[Record], as_of: date) -> list[Record]:
+    """Return the records an indicator looks at on a day, newest first."""
+    by_class: dict[str, list[Record]] = {code: [] for code in classes_of(indicator)}
+    for record in records:
+        if record.class_code in by_class and counts(record, as_of):
+            by_class[record.class_code].append(record)
+    return tally(indicator, by_class, as_of).records
 
 
-def _worded(text: str, indicator: Indicator, value: int) -> str:
-    return text.format(value=value, percent=value // 10, step=indicator.help_step)
+def worded(text: str, indicator: Indicator, value: int, step: int | None = None) -> str:
+    """Return a text of an indicator with its value; `step` is what would be done, if not a step."""
+    given = indicator.help_step if step is None else step
+    return text.format(value=value, percent=value // 10, step=given)
