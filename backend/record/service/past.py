@@ -4,8 +4,7 @@ from uuid import UUID
 
 from backend.kit.page import encode_cursor
 from backend.kit.postgres import ReadTx
-from backend.record.rules.life import Record
-from backend.record.rules.past import RecordVersion
+from backend.record.rules.life import Record, RecordVersion
 from backend.record.store import past as store
 
 _LAST_ID = 2**128 - 1

@@ -9,8 +9,7 @@ from datetime import date, datetime
 
 import msgspec
 
-from backend.record.rules.life import Record
-from backend.record.rules.past import RecordVersion, stood_at
+from backend.record.rules.life import Record, RecordVersion, stood_at
 from backend.score.rules.change import IndicatorChange
 from backend.score.rules.explanation import RECORDS_NAMED_MAX, records_behind
 from backend.score.rules.scorecard import Scorecard

@@ -11,7 +11,7 @@ import msgspec
 
 from backend.kit.problem import Refusal
 from backend.record.rules.catalogue import Catalogue, RecordClass
-from backend.record.rules.life import Record, add_months, published_until
+from backend.record.rules.life import Record, add_months, ends_on_of, stands
 from backend.score.rules.change import Comparison, Standing, compare, units_of
 from backend.score.rules.engine import score_records
 from backend.score.rules.scorecard import Scorecard
@@ -101,7 +101,7 @@ def simulate(ground: Ground, changes: Sequence[Change], *, today: date, as_of: d
 
 def apply_changes(ground: Ground, changes: Sequence[Change], *, as_of: date) -> list[Record]:
     """Return the records as they would stand; raises Refusal as `simulate` does."""
-    standing = {each.record_id: each for each in ground.records if _stands(each)}
+    standing = {each.record_id: each for each in ground.records if stands(each)}
     looked_at = {
         code
         for indicator in ground.scorecard.indicators
@@ -149,7 +149,7 @@ def _check_content(record_class: RecordClass, change: Add, as_of: date, position
 
 def _record_of(record_class: RecordClass, change: Add, position: int) -> Record:
     """Return the record a change would add, as the record room would hold it."""
-    ends_on = _ends_on(record_class, occurred_on=change.occurred_on, ended_on=change.ended_on)
+    ends_on = ends_on_of(record_class, occurred_on=change.occurred_on, ended_on=change.ended_on)
     return Record(
         subject_id=_NOBODY,
         record_id=_NOBODY,
@@ -166,18 +166,6 @@ def _record_of(record_class: RecordClass, change: Add, position: int) -> Record:
         repaired_at=None,
         fingerprint=0,
     )
-
-
-def _ends_on(record_class: RecordClass, *, occurred_on: date, ended_on: date | None) -> date | None:
-    if record_class.is_adverse:
-        return published_until(record_class, occurred_on=occurred_on, ended_on=ended_on)
-    if ended_on is None and record_class.is_lasting:
-        return None
-    return add_months(ended_on or occurred_on, record_class.retention_months)
-
-
-def _stands(record: Record) -> bool:
-    return record.disputed_at is None and record.repaired_at is None
 
 
 def _is_adverse(catalogue: Catalogue, record: Record) -> bool:
