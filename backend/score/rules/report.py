@@ -1,8 +1,9 @@
 """A report about a scorecard, as an operator reads it: on its own, or beside the one in force.
 
 Every number of people in it is k-anonymous (kit/anonymity.py): `people` is told in whole twenties
-or is null, and shares are worked out from what is told. Shares are in permille. The member names
-are a promise to whoever reads the JSON (docs/scorecards.md); a change of them is a new `schema`.
+or is null, and shares (in permille) are worked out from what is told, a told number taken in the
+middle of what it can stand for. The member names are a promise to whoever reads the JSON
+(docs/scorecards.md); a change of them is a new `schema`.
 """
 
 from datetime import date, datetime

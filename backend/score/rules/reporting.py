@@ -79,8 +79,13 @@ def make_report(sample: Sample, heading: Heading) -> Report:
 
 
 def _share(count: int | None, whole: int) -> int | None:
-    """Return a share in permille of numbers that may be told."""
-    return None if count is None or not whole else count * PERMILLE // whole
+    """Return a share in permille, of numbers that may be told and of nothing else.
+
+    A told number stands for itself and up to K - 1 people more: both are taken in the middle.
+    """
+    if count is None:
+        return None
+    return (2 * count + K - 1) * PERMILLE // (2 * whole + K - 1) if count else 0
 
 
 def _side(side: SideSample, heading: Heading) -> Side:
@@ -285,8 +290,12 @@ def _group_side(side: SideSample, spread: Spread) -> told_as.GroupSide:
         reached = _at_or_above(spread, tier.from_points)
         of_all = _at_or_above(side.spread, tier.from_points)
         share, usual = _share(reached, told(group)), _share(of_all, told(everybody))
-        ratio = share * PERMILLE // usual if share is not None and usual else None
-        is_low = ratio is not None and ratio < told_as.PARITY_LOW_PERMILLE
+        ratio, is_low = None, False
+        if reached is not None and share is not None and usual:
+            ratio = share * PERMILLE // usual
+            # Low only if it stays so with all the people that rounding may have left out.
+            most = min(PERMILLE, (reached + bool(reached) * (K - 1)) * PERMILLE // told(group))
+            is_low = most * PERMILLE // usual < told_as.PARITY_LOW_PERMILLE
         tiers.append(told_as.GroupTier(tier.code, share, ratio, is_low))
     difference = mean(spread) - mean(side.spread)
     return told_as.GroupSide(_tenth(mean(spread)), _tenth(difference), tiers)
