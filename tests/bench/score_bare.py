@@ -42,7 +42,7 @@ _AGGREGATES = (
     ("count(*)", "'pledge_broken'", 12),
     ("count(*)", _PENALTIES, 36),
     ("count(*)", "'penalty_serious'", 36),
-    ("count(*)", "'court_enforcement'", 36),
+    ("count(*)", "'court_enforcement'", 24),
     ("max(occurred_on)", _PENALTIES, 36),
     ("count(*)", "'tax_filing'", 36),
     ("max(quantity)", "'tax_level'", 24),

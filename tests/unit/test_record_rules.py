@@ -1,26 +1,32 @@
 """Goal: only catalogued records exist, end when they must, and bad lines are told apart from good.
 
-Method: the shipped catalogue and small spoilt copies of it through the loader; dates through the
-arithmetic of life; single lines through the reader of submissions. No IO but the data files.
+Method: dates through the arithmetic of life; single lines through the reader of submissions, by
+the classes of the shipped catalogue. No IO but the data files.
 """
 
-from datetime import UTC, date, datetime
+import hashlib
+import struct
+from datetime import UTC, date, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from backend.kit.problem import Refusal
-from backend.record.rules.catalogue import Catalogue, DataFault, RecordClass, load_catalogue
+from backend.record.rules.catalogue import RecordClass, load_catalogue
 from backend.record.rules.fault import LINE_BYTES_MAX, MESSAGES, Fault, FaultCode
 from backend.record.rules.life import (
     Record,
+    RecordVersion,
     add_months,
     counts,
-    ends_on,
+    ends_on_of,
+    fingerprint_of,
     months_between,
-    published_until,
+    stands,
+    stood_at,
 )
 from backend.record.rules.submission import (
     COLUMNS,
@@ -38,168 +44,16 @@ CATALOGUE_TEXT = (DATA / "catalogue-2026.toml").read_text()
 SOURCES_TEXT = (DATA / "sources-2026.toml").read_text()
 CATALOGUE = load_catalogue(CATALOGUE_TEXT, SOURCES_TEXT)
 TODAY = date(2026, 11, 20)
+REPORTED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 ADULT = "99900119900307203X"  # born 1990-03-07; no area has the code 999001
-
-SMALL = """
-edition = "t"
-name_zh = "目录"
-name_en = "Catalogue"
-source_kinds = ["library", "court"]
-[[class]]
-code = "book"
-name_zh = "图书归还"
-name_en = "Book returned"
-dimension = "performance"
-legal_basis = "《公共图书馆法》"
-source_kinds = ["library"]
-polarity = "positive"
-value = { name_zh = "册数", name_en = "items", unit_zh = "册", unit_en = "item", max = 10 }
-retention_months = 36
-sensitivity = "plain"
-"""
-SMALL_SOURCES = """
-[[source]]
-code = "city_library"
-name_zh = "市图书馆"
-name_en = "City Library"
-kind = "library"
-"""
-ADVERSE = """
-severity = "minor"
-publication_min_months = 0
-publication_max_months = 3
-"""
-
-
-def load_small(old: str = "", new: str = "", *, more: str = "") -> Catalogue:
-    """Load the small catalogue with one thing changed."""
-    assert old in SMALL
-    return load_catalogue(SMALL.replace(old, new, 1) + more, SMALL_SOURCES)
-
-
-def faults_of(old: str = "", new: str = "", *, more: str = "") -> str:
-    """Load the small catalogue with one thing changed, and return what the loader says."""
-    with pytest.raises(DataFault) as caught:
-        load_small(old, new, more=more)
-    return "\n".join(caught.value.faults)
-
-
-class TestCatalogue:
-    def test_the_shipped_catalogue_covers_five_dimensions_with_at_least_twelve_classes(self):
-        assert len(CATALOGUE.classes) >= 12
-        assert {each.dimension for each in CATALOGUE.classes.values()} == {
-            *("identity", "performance", "law", "economic", "civic"),
-        }
-
-    def test_every_class_can_be_reported_by_some_source_of_this_city(self):
-        for record_class in CATALOGUE.classes.values():
-            assert any(
-                CATALOGUE.may_report(source, record_class) for source in CATALOGUE.sources.values()
-            ), record_class.code
-
-    def test_the_police_report_nothing_that_speaks_against_anybody(self):
-        """治安管理处罚法 (2025) 136: such records are sealed, and handed to nobody."""
-        adverse = [each for each in CATALOGUE.classes.values() if each.is_adverse]
-        assert not [each.code for each in adverse if "public_security" in each.source_kinds]
-
-    def test_a_class_without_legal_basis_is_refused(self):
-        assert "no legal basis" in faults_of("《公共图书馆法》", " ")
-
-    @pytest.mark.parametrize(
-        ("old", "new"),
-        [
-            ("图书归还", "宗教活动"),
-            ("图书归还", "无偿献血"),
-            ("图书归还", "位置轨迹"),
-            ("图书归还", "社交关系"),
-            ("图书归还", "网络言论"),
-            ("Book returned", "Political opinion"),
-            ("Book returned", "Blood type"),
-            ("Book returned", "Social graph"),
-            ('code = "book"', 'code = "disease_history"'),
-            ('code = "book"', 'code = "gene_sample"'),
-            ('unit_en = "item"', 'unit_en = "fingerprint"'),
-        ],
-    )
-    def test_deny_listed_content_is_refused_even_with_written_consent(self, old, new):
-        assert "deny-listed" in faults_of(old, new)
-        text = SMALL.replace(old, new, 1).replace('"plain"', '"written_consent"')
-        with pytest.raises(DataFault, match="deny-listed"):
-            load_catalogue(text, SMALL_SOURCES)
-
-    @pytest.mark.parametrize("name", ["Income", "Bank deposits", "Tax amount", "Real estate"])
-    def test_income_deposits_and_the_like_need_written_consent(self, name):
-        assert "written_consent" in faults_of("Book returned", name)
-        text = SMALL.replace("Book returned", name).replace('"plain"', '"written_consent"')
-        assert load_catalogue(text, SMALL_SOURCES).classes["book"].sensitivity == "written_consent"
-
-    def test_ordinary_words_that_hold_a_denied_one_are_let_through(self):
-        assert load_small("Book returned", "General relocation pledge in good faith")
-
-    @pytest.mark.parametrize(
-        ("severity", "least", "most", "is_right"),
-        [
-            ("minor", 0, 3, True),
-            ("minor", 0, 4, False),
-            ("general", 3, 12, True),
-            ("general", 2, 12, False),
-            ("general", 3, 13, False),
-            ("serious", 12, 36, True),
-            ("serious", 12, 37, False),
-            ("serious", 24, 12, False),
-        ],
-    )
-    def test_publication_stays_within_the_limits_of_the_severity(
-        self, severity, least, most, is_right
-    ):
-        text = SMALL.replace('"positive"', '"adverse"') + (
-            f'severity = "{severity}"\n'
-            f"publication_min_months = {least}\npublication_max_months = {most}\n"
-        )
-        if is_right:
-            assert load_catalogue(text, SMALL_SOURCES).classes["book"].is_adverse
-        else:
-            with pytest.raises(DataFault, match="Order 36"):
-                load_catalogue(text, SMALL_SOURCES)
-
-    def test_an_adverse_class_without_an_end_is_refused(self):
-        assert "needs severity" in faults_of('"positive"', '"adverse"')
-
-    def test_an_adverse_class_is_kept_five_years_at_most(self):
-        text = SMALL.replace('"positive"', '"adverse"').replace("= 36", "= 61") + ADVERSE
-        with pytest.raises(DataFault, match="60 months at most"):
-            load_catalogue(text, SMALL_SOURCES)
-
-    def test_severity_belongs_to_adverse_classes_only(self):
-        assert "adverse classes only" in faults_of(more=ADVERSE)
-
-    def test_all_faults_are_told_at_once(self):
-        again = SMALL[SMALL.index("[[class]]") :].replace("Book returned", "Religion")
-        said = faults_of("《公共图书馆法》", "", more=again.replace('["library"]', '["church"]'))
-        for part in ("no legal basis", "deny-listed", "unknown source kind", "given twice"):
-            assert part in said
-
-    def test_one_malformed_class_does_not_hide_the_next(self):
-        broken = '[[class]]\ncode = "x"\nsurprise = 1\n' + SMALL[SMALL.index("[[class]]") :]
-        said = faults_of(more=broken.replace('code = "book"', 'code = "Bad Code"'))
-        assert "class x:" in said
-        assert "lower_snake_case" in said
-
-    def test_text_that_is_not_toml_is_a_fault(self):
-        with pytest.raises(DataFault, match="not TOML"):
-            load_catalogue("= nothing", SMALL_SOURCES)
-
-    def test_a_source_of_unknown_kind_is_refused(self):
-        with pytest.raises(DataFault, match="unknown source kind bakery"):
-            load_catalogue(SMALL, SMALL_SOURCES.replace('"library"', '"bakery"'))
 
 
 def record_of(code: str, occurred_on: date, ended_on: date | None = None) -> Record:
     """Return a record with the end that its class gives it."""
-    until = published_until(CATALOGUE.classes[code], occurred_on=occurred_on, ended_on=ended_on)
+    ends_on = ends_on_of(CATALOGUE.classes[code], occurred_on=occurred_on, ended_on=ended_on)
     return Record(
-        *(UUID(int=9), UUID(int=1), code, "s", "x", 1, 1, occurred_on, ended_on, until),
-        datetime(2026, 1, 1, tzinfo=UTC),
+        *(UUID(int=9), UUID(int=1), code, "s", "x", 1, 1, occurred_on, ended_on, ends_on),
+        *(REPORTED_AT, None, None, 0),
     )
 
 
@@ -226,21 +80,17 @@ class TestLife:
 
     def test_an_adverse_item_ends_with_its_longest_publication(self):
         serious = CATALOGUE.classes["penalty_serious"]
-        until = published_until(serious, occurred_on=date(2026, 5, 31), ended_on=None)
+        until = ends_on_of(serious, occurred_on=date(2026, 5, 31), ended_on=None)
         assert until == date(2029, 5, 31)
 
     def test_five_years_after_the_conduct_end_first_when_the_decision_came_late(self):
         serious = CATALOGUE.classes["penalty_serious"]
-        until = published_until(serious, occurred_on=date(2026, 5, 31), ended_on=date(2022, 6, 1))
+        until = ends_on_of(serious, occurred_on=date(2026, 5, 31), ended_on=date(2022, 6, 1))
         assert until == date(2027, 6, 1)
-
-    def test_other_records_have_no_publication_to_end(self):
-        book = CATALOGUE.classes["library_return"]
-        assert published_until(book, occurred_on=TODAY, ended_on=None) is None
 
     def test_an_adverse_item_counts_until_the_day_it_ends_and_not_on_it(self):
         late = record_of("library_overdue", date(2026, 8, 20))
-        assert late.published_until == date(2026, 11, 20)
+        assert late.ends_on == date(2026, 11, 20)
         assert counts(late, date(2026, 11, 19))
         assert not counts(late, date(2026, 11, 20))
 
@@ -248,14 +98,50 @@ class TestLife:
         assert not counts(record_of("library_return", date(2026, 11, 21)), TODAY)
 
     def test_a_registration_that_goes_on_has_no_end_and_an_ended_one_has(self):
-        licence = CATALOGUE.classes["professional_licence"]
-        assert ends_on(licence, record_of("professional_licence", date(2010, 1, 1))) is None
+        assert record_of("professional_licence", date(2010, 1, 1)).ends_on is None
         ended = record_of("professional_licence", date(2010, 1, 1), date(2020, 1, 1))
-        assert ends_on(licence, ended) == date(2030, 1, 1)
+        assert ended.ends_on == date(2030, 1, 1)
 
-    def test_what_is_done_is_kept_from_the_day_it_happened(self):
-        book = CATALOGUE.classes["library_return"]
-        assert ends_on(book, record_of("library_return", date(2026, 1, 1))) == date(2029, 1, 1)
+    def test_what_is_done_is_kept_from_the_day_it_happened_and_counts_that_long(self):
+        book = record_of("library_return", date(2026, 1, 1))
+        assert book.ends_on == date(2029, 1, 1)
+        assert counts(book, date(2028, 12, 31))
+        assert not counts(book, date(2029, 1, 1))
+
+    @pytest.mark.parametrize("held_back", ["disputed_at", "repaired_at"])
+    def test_what_is_disputed_or_repaired_does_not_count(self, held_back):
+        record = record_of("library_return", date(2026, 1, 1))
+        assert stands(record)
+        assert counts(record, TODAY)
+        other = msgspec.structs.replace(record, **{held_back: REPORTED_AT})
+        assert not stands(other)
+        assert not counts(other, TODAY)
+
+    def test_what_stood_at_a_moment_can_be_told_afterwards(self):
+        record = record_of("library_return", date(2025, 1, 1))
+        days = [REPORTED_AT + timedelta(days=day) for day in range(3)]
+        version = RecordVersion(
+            **msgspec.structs.asdict(record), action="report", superseded_at=days[2]
+        )
+        assert [stood_at(version, each) for each in days] == [True, True, False]
+        assert not stood_at(version, REPORTED_AT - timedelta(microseconds=1))
+        disputed = msgspec.structs.replace(version, disputed_at=days[1])
+        assert [stood_at(disputed, each) for each in days] == [True, False, False]
+
+    def test_a_fingerprint_is_worked_out_from_the_content_alone(self):
+        content = {
+            "class_code": "library_return",
+            "source_code": "city_library",
+            "external_id": "借-1",
+            "version": 2,
+            "quantity": 3,
+            "occurred_on": date(1970, 1, 3),
+            "ended_on": None,
+            "ends_on": date(1969, 12, 31),
+        }
+        digest = hashlib.sha256("library_return|city_library|借-1|2|3|2||-1".encode()).digest()
+        assert fingerprint_of(**content) == struct.unpack(">q", digest[:8])[0]
+        assert fingerprint_of(**content) != fingerprint_of(**{**content, "quantity": 4})
 
 
 HEADER = ("national_id", "external_id", "version", "occurred_on", "ended_on", "quantity")

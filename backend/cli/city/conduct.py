@@ -131,16 +131,20 @@ def _works(draw: _Drawing) -> None:
 
 
 def _trades(draw: _Drawing) -> None:
-    draw.add("market_regulation_bureau", "business_registration", draw.chance.randint(100, 4000))
+    begun = draw.chance.randint(100, 4000)
+    draw.add("market_regulation_bureau", "business_registration", begun)
+    if begun % 3 == 0:
+        draw.add("city_management_bureau", "licence_decision", begun - 30)
     for year in range(2):
         level = draw.chance.choices((1, 2, 3, 4, 5), weights=(1, 3, 30, 45, 21))[0]
         draw.add("tax_bureau", "tax_level", 210 + year * _YEAR, quantity=level)
     for _ in range(draw.chance.randint(0, 3)):
         draw.add("credit_office", "pledge_kept", draw.chance.randint(30, 1000))
-    for _ in range(draw.chance.choice((0, 0, 0, 4, 8))):
+    for order in range(draw.chance.choice((0, 0, 0, 4, 8))):
         quantity = draw.chance.randint(1, 60)
         days_ago = draw.chance.randint(10, 900)
-        draw.add("logistics_association", "logistics_performed", days_ago, quantity=quantity)
+        class_code = "warehousing_performed" if order % 4 == 3 else "logistics_performed"
+        draw.add("logistics_association", class_code, days_ago, quantity=quantity)
     if draw.happens(3):
         draw.add("credit_office", "pledge_broken", draw.chance.randint(10, 700))
     if draw.happens(6):

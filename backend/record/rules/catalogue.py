@@ -24,6 +24,7 @@ Dimension = Literal["identity", "performance", "law", "economic", "civic"]
 Polarity = Literal["positive", "neutral", "adverse"]
 Severity = Literal["minor", "general", "serious"]
 Sensitivity = Literal["plain", "written_consent"]
+Basis = Literal["statute", "local_catalogue", "consent"]
 ProgrammeKind = Literal["loan", "rental", "transit", "tourism", "approval", "library"]
 
 DIMENSIONS: tuple[Dimension, ...] = ("identity", "performance", "law", "economic", "civic")
@@ -39,6 +40,15 @@ ADVERSE_MONTHS_MAX = 60
 RETENTION_MONTHS_MAX = 600
 QUANTITY_MAX = 1_000_000_000
 MAX_CLASSES = 1_000
+# What each basis can bear of what speaks against people.
+_SEVERITIES: Mapping[Basis, tuple[Severity, ...]] = {
+    "statute": ("minor", "general", "serious"),
+    "local_catalogue": ("minor", "general"),
+    "consent": ("minor",),
+}
+_CITED = re.compile(r"《[^》]+》")
+_LOCAL_CITED = re.compile(r"《[^》]*(?:条例|目录)[^》]*》")
+_CONSENT_LAW = "中华人民共和国个人信息保护法"
 _EDITION = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,31})")
 WORKING_DAYS_MAX = 60
 
@@ -69,7 +79,9 @@ class RecordClass(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     `retention_months` from the end of what they report. `is_lasting`: what it reports goes on
     until the source reports its end (a registration, a licence). A record has to come in
     `report_within_working_days` of what it reports; None where no rule sets a clock.
-    `programme_kinds`: the kinds of programme it can help with.
+    `basis`: what lets the source hand it over: a statute, the city's own catalogue under a local
+    regulation, or the consent that the people it is about gave the source. `programme_kinds`: the
+    kinds of programme it can help with.
     """
 
     code: str
@@ -87,6 +99,7 @@ class RecordClass(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     publication_min_months: int | None = None
     publication_max_months: int | None = None
     report_within_working_days: int | None = None
+    basis: Basis = "statute"
     programme_kinds: list[ProgrammeKind] = []
 
     @property
@@ -291,8 +304,6 @@ def _class_faults(item: RecordClass, source_kinds: list[str]) -> list[str]:
         for name in ("name_zh", "name_en", "unit_zh", "unit_en")
     }
     faults += [f"{name} is empty" for name, text in texts.items() if not text.strip()]
-    if not item.legal_basis.strip():
-        faults.append("no legal basis: nothing is collected without one")
     if not item.source_kinds:
         faults.append("no source kind may report it")
     faults += [
@@ -307,7 +318,27 @@ def _class_faults(item: RecordClass, source_kinds: list[str]) -> list[str]:
         faults.append(f"report_within_working_days must be 1 to {WORKING_DAYS_MAX}")
     if len({*item.programme_kinds}) < len(item.programme_kinds):
         faults.append("programme_kinds: given twice")
-    return faults + _content_faults(item) + _publication_faults(item)
+    return faults + _basis_faults(item) + _content_faults(item) + _publication_faults(item)
+
+
+def _basis_faults(item: RecordClass) -> list[str]:
+    """Hold a class to what its basis can bear.
+
+    Only a statute can hold something against somebody for years; what rests on consent can be
+    forgotten as fast as the mildest item of Order 36.
+    """
+    if not item.legal_basis.strip():
+        return ["no legal basis: nothing is collected without one"]
+    faults: list[str] = []
+    if not _CITED.search(item.legal_basis):
+        faults.append("no legal basis: none is named (《…》)")
+    if item.basis == "consent" and _CONSENT_LAW not in item.legal_basis:
+        faults.append(f"basis consent rests on 《{_CONSENT_LAW}》 art. 13: name it")
+    if item.basis == "local_catalogue" and not _LOCAL_CITED.search(item.legal_basis):
+        faults.append("basis local_catalogue names the local regulation (《…条例》 or 《…目录》)")
+    if item.is_adverse and item.severity not in {None, *_SEVERITIES[item.basis]}:
+        faults.append(f"basis {item.basis} bears no {item.severity} adverse item")
+    return faults
 
 
 def _content_faults(item: RecordClass) -> list[str]:
@@ -317,6 +348,7 @@ def _content_faults(item: RecordClass) -> list[str]:
     texts = (
         *(item.code, item.name_zh, item.name_en),
         *(value.name_zh, value.name_en, value.unit_zh, value.unit_en),
+        item.legal_basis,  # whatever its name: what the law on blood donors allows is about blood
     )
     if denied := find_denied(*texts):
         faults.append(f"deny-listed content ({', '.join(denied)}): 征信业管理条例 art. 14")
