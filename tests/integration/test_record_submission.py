@@ -257,7 +257,7 @@ async def test_two_contents_of_one_version_in_one_file_conflict(desk: Desk):
 async def test_an_adverse_record_is_stored_with_its_end(desk: Desk):
     await desk.send(file_of(line(1, day="2026-10-05")), class_code="library_overdue")
     (record,) = await desk.records()
-    assert record.published_until == date(2027, 1, 5)
+    assert record.ends_on == date(2027, 1, 5)
 
 
 async def test_only_subjects_whose_records_changed_are_announced_in_small_events(

@@ -15,7 +15,7 @@ from uuid import UUID
 from hypothesis import strategies as st
 
 from backend.record.rules.catalogue import DIMENSIONS, Catalogue, RecordClass, load_catalogue
-from backend.record.rules.life import Record, published_until
+from backend.record.rules.life import Record, ends_on_of, fingerprint_of
 from backend.score.rules.proof import load_scorecard, prove_scorecard
 from backend.score.rules.scorecard import Scorecard
 
@@ -41,18 +41,25 @@ def make_record(
     quantity: int = 1,
 ) -> Record:
     """Return a record as the record room would hold it."""
+    ends_on = ends_on_of(record_class, occurred_on=occurred_on, ended_on=ended_on)
+    content: dict[str, Any] = {
+        "class_code": record_class.code,
+        "source_code": "source",
+        "external_id": f"x-{number}",
+        "version": 1,
+        "quantity": quantity,
+        "occurred_on": occurred_on,
+        "ended_on": ended_on,
+        "ends_on": ends_on,
+    }
     return Record(
         subject_id=UUID(int=9),
         record_id=UUID(int=number),
-        class_code=record_class.code,
-        source_code="source",
-        external_id=f"x-{number}",
-        version=1,
-        quantity=quantity,
-        occurred_on=occurred_on,
-        ended_on=ended_on,
-        published_until=published_until(record_class, occurred_on=occurred_on, ended_on=ended_on),
+        **content,
         reported_at=REPORTED_AT,
+        disputed_at=None,
+        repaired_at=None,
+        fingerprint=fingerprint_of(**content),
     )
 
 

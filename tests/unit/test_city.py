@@ -15,7 +15,7 @@ from backend.citizen import rules as citizen_rules
 from backend.cli.city.conduct import make_entries
 from backend.cli.city.handin import City, find_city, read_people, write_city
 from backend.cli.city.people import make_people
-from backend.record.rules.life import Record, published_until
+from backend.record.rules.life import Record, ends_on_of
 from backend.record.rules.submission import (
     Line,
     Row,
@@ -26,8 +26,8 @@ from backend.record.rules.submission import (
 )
 from backend.record.service import packaged_catalogue
 from backend.score.rules.engine import score_records
-from backend.score.service import get_scorecard
-from tests.property.score_worlds import REPORTED_AT
+from backend.score.rules.state import facts_of
+from tests.property.score_worlds import REPORTED_AT, SHIPPED
 
 AS_OF = date(2026, 11, 20)
 CITIZENS = 400
@@ -185,12 +185,20 @@ def scored(rows: list[tuple[str, Row]]) -> dict[str, int]:
     catalogue = packaged_catalogue()
     current: dict[str, Record] = {}
     for class_code, row in sorted(rows, key=lambda each: each[1].version):
-        until = published_until(
+        ends_on = ends_on_of(
             catalogue.classes[class_code], occurred_on=row.occurred_on, ended_on=row.ended_on
         )
         ids = (None, None, class_code, "source", row.external_id, row.version, row.quantity)
-        current[row.external_id] = Record(*ids, row.occurred_on, row.ended_on, until, REPORTED_AT)
-    return score_records(get_scorecard(), current.values(), AS_OF).facts
+        current[row.external_id] = Record(
+            *(*ids, row.occurred_on, row.ended_on, ends_on, REPORTED_AT, None, None, row.version)
+        )
+    result = score_records(SHIPPED, current.values(), AS_OF)
+    return facts_of(
+        SHIPPED,
+        points=result.points,
+        dimensions=result.dimensions.values(),
+        indicator_values=result.indicator_values,
+    )
 
 
 def test_the_reader_stands_well_and_the_newcomer_is_thin(directory: Path, rows_by_person):
@@ -204,6 +212,6 @@ def test_the_reader_stands_well_and_the_newcomer_is_thin(directory: Path, rows_b
 
 def test_scores_of_the_city_spread_over_the_tiers(rows_by_person):
     scores = sorted(scored(rows)["score"] for rows in rows_by_person.values())
-    tiers = {get_scorecard().tier_at(points).code for points in scores}
+    tiers = {SHIPPED.tier_at(points).code for points in scores}
     assert tiers >= {"start", "steady", "good", "excellent"}
     assert 560 <= scores[len(scores) // 2] <= 740, "the middle of the city stands in the middle"

@@ -14,7 +14,6 @@ import pytest
 from backend.record.rules.catalogue import DataFault
 from backend.record.rules.life import Record
 from backend.score.rules.engine import score_records, tally
-from backend.score.rules.explanation import explain
 from backend.score.rules.proof import load_scorecard
 from backend.score.rules.scorecard import Indicator
 from tests.property.score_worlds import AS_OF, CATALOGUE, SHIPPED, make_record
@@ -77,8 +76,6 @@ class TestShipped:
     def test_a_thin_file_stands_in_the_first_tier_and_has_nothing_against_it(self):
         result = score_records(SHIPPED, [], AS_OF)
         assert result.tier_code == "start"
-        assert explain(SHIPPED, result).reasons == []
-        assert explain(SHIPPED, result).helps
 
     def test_the_first_volunteering_hours_count_most(self):
         points = INDICATORS["volunteer_hours"].points_at
@@ -147,9 +144,9 @@ class TestAggregates:
 
     def test_records_past_their_life_are_not_looked_at(self):
         late = record("library_overdue", 95)
-        assert late.published_until is not None
+        assert late.ends_on is not None
         assert score_records(SHIPPED, [late], AS_OF).facts["indicator.library_overdue"] == 0
-        day_before = late.published_until - timedelta(days=1)
+        day_before = late.ends_on - timedelta(days=1)
         facts = score_records(SHIPPED, [late], day_before).facts
         assert facts["indicator.library_overdue"] == 1
 
@@ -171,82 +168,7 @@ class TestCurve:
         assert [level.points_at(at) for at in (0, 5, 9)] == [7, 7, 7]
 
 
-class TestExplanation:
-    def test_what_the_cap_cuts_off_is_taken_from_those_that_gave(self):
-        records = [
-            record("residence_registration", 5000, number=1),
-            record("professional_licence", 3000, number=2),
-            *(record("vocational_qualification", 100, number=3 + n) for n in range(3)),
-        ]
-        result = score_records(SHIPPED, records, AS_OF)
-        assert result.dimensions["identity"] == 150
-        effects = {
-            each.indicator: (each.points - each.neutral_points, each.effect_points)
-            for each in result.contributions
-            if each.dimension == "identity"
-        }
-        # 50 + 40 + 30 given, 100 fit under the cap: each loses in proportion, whole points only.
-        assert effects == {
-            "residence_months": (50, 41),
-            "licence_months": (40, 34),
-            "qualifications": (30, 25),
-        }
-
-    def test_reasons_tell_what_lowered_and_what_raised_in_order_of_effect(self):
-        records = [
-            record("court_enforcement", 100, number=1),
-            record("volunteer_service", 3, number=2, quantity=12),
-            record("library_return", 3, number=3, quantity=2),
-        ]
-        reasons = explain(SHIPPED, score_records(SHIPPED, records, AS_OF)).reasons
-        assert [(each.indicator, each.effect_points) for each in reasons] == [
-            ("judgments", -50),
-            ("volunteer_hours", 26),
-            ("months_since_volunteering", 20),
-            ("library_returns", 6),
-        ]
-        assert reasons[0].text_en == "1 judgments left unperformed"
-        assert reasons[0].record_ids == [records[0].record_id]
-
-    def test_the_newest_records_are_named_and_not_without_end(self):
-        records = [record("library_return", 10 + number, number=number) for number in range(1, 41)]
-        (contribution,) = [
-            each
-            for each in score_records(SHIPPED, records, AS_OF).contributions
-            if each.indicator == "library_returns"
-        ]
-        assert contribution.record_count == 40
-        assert contribution.record_ids == [each.record_id for each in records[:20]]
-
-    def test_help_is_what_gives_most_and_what_a_person_can_do(self):
-        result = score_records(SHIPPED, [record("penalty_general", 60)], AS_OF)
-        helps = explain(SHIPPED, result).helps
-        assert [each.gain_points for each in helps] == sorted(
-            (each.gain_points for each in helps), reverse=True
-        )
-        assert all(INDICATORS[each.indicator].can_act for each in helps)
-        repair = next(each for each in helps if each.indicator == "penalties")
-        assert repair.gain_points == 20
-        assert "信用修复" in repair.text_zh
-
-    def test_nothing_is_said_to_help_where_the_cap_is_reached(self):
-        records = [record("volunteer_service", 3, number=n, quantity=200) for n in range(1, 4)]
-        records += [record("civic_honour", 3, number=10 + n) for n in range(3)]
-        result = score_records(SHIPPED, records, AS_OF)
-        assert result.dimensions["civic"] == 150
-        assert "civic" not in {each.dimension for each in explain(SHIPPED, result).helps}
-
-    def test_four_reasons_and_no_more(self):
-        """Product line 8; the number is written out here, so that it can't move unseen."""
-        records = [
-            record(code, 3, number=number, quantity=5)
-            for number, code in enumerate(
-                ("library_return", "volunteer_service", "civic_honour", "transit_ride_paid"), 1
-            )
-        ]
-        records += [record("social_insurance", 3, number=8), record("tax_filing", 3, number=9)]
-        assert len(explain(SHIPPED, score_records(SHIPPED, records, AS_OF)).reasons) == 4
-
+class TestLife:
     def test_an_item_past_its_publication_is_out_of_windows_that_reach_further_back(self):
         """Product line 7: the window of penalties is 36 months, their publication 12."""
         over = record("penalty_general", 366)

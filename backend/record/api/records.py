@@ -18,7 +18,7 @@ from backend.kit.page import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX
 from backend.kit.postgres import Database
 from backend.record import service
 from backend.record.rules.catalogue import Catalogue
-from backend.record.rules.life import Record, counts, ends_on
+from backend.record.rules.life import Record, counts
 
 
 class RecordClassView(msgspec.Struct, frozen=True):
@@ -101,7 +101,6 @@ async def list_records(
 def _record_view(record: Record, catalogue: Catalogue, today: date) -> RecordView:
     record_class = catalogue.classes[record.class_code]
     source = catalogue.sources[record.source_code]
-    end = ends_on(record_class, record)
     return RecordView(
         record_id=record.record_id,
         record_class=RecordClassView(
@@ -121,8 +120,8 @@ def _record_view(record: Record, catalogue: Catalogue, today: date) -> RecordVie
         unit_en=record_class.value.unit_en,
         occurred_on=record.occurred_on,
         ended_on=record.ended_on,
-        ends_on=end,
-        counts=counts(record, today) and (end is None or today < end),
+        ends_on=record.ends_on,
+        counts=counts(record, today),
         reported_at=record.reported_at,
     )
 

@@ -2,16 +2,22 @@
 
 Nothing bad stays for ever: an adverse item ends five years after the conduct ended
 (征信业管理条例 art. 16) or when its longest publication is over (NDRC Order 36), whichever is
-first. A day written `…_until` is the first day on which it no longer counts.
+first. `ends_on` is the first day on which a record no longer counts. Until then it counts unless a
+higher version took its place, or it is disputed, or repaired.
 """
 
 import calendar
+import hashlib
 from datetime import date, datetime
+from typing import Literal
 from uuid import UUID
 
 import msgspec
 
 from backend.record.rules.catalogue import ADVERSE_MONTHS_MAX, RecordClass
+
+Action = Literal["report", "withdraw", "repair"]
+_DAY_ZERO = date(1970, 1, 1).toordinal()
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -19,6 +25,8 @@ class Record(msgspec.Struct, frozen=True):
 
     `quantity` is in the unit of the class. For an adverse class `occurred_on` is the day of the
     decision and `ended_on` the day the conduct ended; otherwise they are when it began and ended.
+    `ends_on` is the first day on which it no longer counts, None while what it reports goes on.
+    `fingerprint` stands for the content, see `fingerprint_of`.
     """
 
     subject_id: UUID
@@ -30,8 +38,47 @@ class Record(msgspec.Struct, frozen=True):
     quantity: int
     occurred_on: date
     ended_on: date | None
-    published_until: date | None
+    ends_on: date | None
     reported_at: datetime
+    disputed_at: datetime | None
+    repaired_at: datetime | None
+    fingerprint: int
+
+
+class RecordVersion(Record, frozen=True):
+    """One version of a record, current or not; `superseded_at` is when it stopped being so.
+
+    A withdrawal is superseded from the moment it came: it never stood.
+    """
+
+    action: Action
+    superseded_at: datetime | None
+
+
+def fingerprint_of(
+    *,
+    class_code: str,
+    source_code: str,
+    external_id: str,
+    version: int,
+    quantity: int,
+    occurred_on: date,
+    ended_on: date | None,
+    ends_on: date | None,
+) -> int:
+    """Return what stands for a record's content in sums over a subject's records.
+
+    The first eight bytes of the SHA-256 of its parts joined by `|`, as a signed whole number, big
+    end first; days are counted from 1970-01-01, and left out where there is none. Migration 0013
+    says the same in SQL.
+    """
+    text = (
+        f"{class_code}|{source_code}|{external_id}|{version}|{quantity}"
+        f"|{occurred_on.toordinal() - _DAY_ZERO}"
+        f"|{'' if ended_on is None else ended_on.toordinal() - _DAY_ZERO}"
+        f"|{'' if ends_on is None else ends_on.toordinal() - _DAY_ZERO}"
+    )
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big", signed=True)
 
 
 def add_months(day: date, months: int) -> date:
@@ -56,35 +103,47 @@ def months_between(earlier: date, later: date) -> int:
     return max(0, months)
 
 
-def published_until(
+def ends_on_of(
     record_class: RecordClass, *, occurred_on: date, ended_on: date | None
 ) -> date | None:
-    """Return the first day an adverse record no longer counts; None for other classes.
+    """Return the first day a record no longer counts; None while what it reports goes on.
 
-    The longest publication runs from the decision; the five years from the end of the conduct,
-    once it has ended, which may be long before the decision.
+    An adverse one: the longest publication runs from the decision; the five years from the end of
+    the conduct, once it has ended, which may be long before the decision. Any other is kept from
+    its end; until that is reported, a lasting one goes on.
     """
-    if not record_class.is_adverse:
-        return None
-    assert record_class.publication_max_months is not None, "the loader proves this"
-    limits = [add_months(occurred_on, record_class.publication_max_months)]
-    if ended_on is not None:
-        limits.append(add_months(ended_on, ADVERSE_MONTHS_MAX))
-    return min(limits)
-
-
-def ends_on(record_class: RecordClass, record: Record) -> date | None:
-    """Return the first day a record no longer counts, or None while what it reports goes on."""
     if record_class.is_adverse:
-        assert record.published_until is not None, "adverse records always end"
-        return record.published_until
-    if record.ended_on is None and record_class.is_lasting:
+        assert record_class.publication_max_months is not None, "the loader proves this"
+        limits = [add_months(occurred_on, record_class.publication_max_months)]
+        if ended_on is not None:
+            limits.append(add_months(ended_on, ADVERSE_MONTHS_MAX))
+        return min(limits)
+    if ended_on is None and record_class.is_lasting:
         return None
-    return add_months(record.ended_on or record.occurred_on, record_class.retention_months)
+    return add_months(ended_on or occurred_on, record_class.retention_months)
+
+
+def stands(record: Record) -> bool:
+    """Say whether a current record is neither disputed nor repaired."""
+    return record.disputed_at is None and record.repaired_at is None
 
 
 def counts(record: Record, as_of: date) -> bool:
-    """Say whether a scorecard may look at a record on the day `as_of`."""
-    if record.occurred_on > as_of:
-        return False
-    return record.published_until is None or as_of < record.published_until
+    """Say whether a scorecard may look at a current record on the day `as_of`."""
+    return (
+        record.disputed_at is None
+        and record.repaired_at is None
+        and record.occurred_on <= as_of
+        and (record.ends_on is None or as_of < record.ends_on)
+    )
+
+
+def stood_at(version: RecordVersion, at: datetime) -> bool:
+    """Say whether a version stood at a moment, as far as is known now.
+
+    A dispute that was settled since is forgotten: what it held back is taken to have stood.
+    """
+    return version.reported_at <= at and all(
+        end is None or at < end
+        for end in (version.superseded_at, version.disputed_at, version.repaired_at)
+    )

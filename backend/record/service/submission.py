@@ -15,7 +15,13 @@ from backend.kit.problem import Refusal
 from backend.record import store
 from backend.record.rules.catalogue import RecordClass
 from backend.record.rules.fault import LINE_NOT_KEPT, Fault, FaultCode, StoredFault
-from backend.record.rules.life import Record, counts, published_until
+from backend.record.rules.life import (
+    Record,
+    RecordVersion,
+    counts,
+    ends_on_of,
+    fingerprint_of,
+)
 from backend.record.rules.submission import (
     Chunk,
     Line,
@@ -180,14 +186,40 @@ def _records(
     *,
     vault: Vault,
     now: datetime,
-) -> list[Record]:
+) -> list[RecordVersion]:
     """Give rows their subject, their id and their end."""
     people = {row.national_id for row in rows}
     subject_ids = {national_id: vault.subject_id(national_id) for national_id in people}
     return [
-        Record(
-            subject_id=subject_ids[row.national_id],
-            record_id=new_id(now),
+        _record(row, subject_ids[row.national_id], submission, record_class, now=now)
+        for row in rows
+    ]
+
+
+def _record(
+    row: Row,
+    subject_id: UUID,
+    submission: Submission,
+    record_class: RecordClass,
+    *,
+    now: datetime,
+) -> RecordVersion:
+    ends_on = ends_on_of(record_class, occurred_on=row.occurred_on, ended_on=row.ended_on)
+    return RecordVersion(
+        subject_id=subject_id,
+        record_id=new_id(now),
+        class_code=record_class.code,
+        source_code=submission.source_code,
+        external_id=row.external_id,
+        version=row.version,
+        quantity=row.quantity,
+        occurred_on=row.occurred_on,
+        ended_on=row.ended_on,
+        ends_on=ends_on,
+        reported_at=now,
+        disputed_at=None,
+        repaired_at=None,
+        fingerprint=fingerprint_of(
             class_code=record_class.code,
             source_code=submission.source_code,
             external_id=row.external_id,
@@ -195,17 +227,15 @@ def _records(
             quantity=row.quantity,
             occurred_on=row.occurred_on,
             ended_on=row.ended_on,
-            published_until=published_until(
-                record_class, occurred_on=row.occurred_on, ended_on=row.ended_on
-            ),
-            reported_at=now,
-        )
-        for row in rows
-    ]
+            ends_on=ends_on,
+        ),
+        action="report",
+        superseded_at=None,
+    )
 
 
 async def _insert(
-    tx: Tx, records: Sequence[Record], submission_id: UUID
+    tx: Tx, records: Sequence[RecordVersion], submission_id: UUID
 ) -> tuple[set[UUID], set[UUID]]:
     """Insert records; return the ids that went in, and those whose version is there otherwise.
 

@@ -8,7 +8,7 @@ import msgspec
 
 from backend.kit.postgres import ReadTx, Tx
 from backend.record.rules.fault import StoredFault
-from backend.record.rules.life import Record
+from backend.record.rules.life import Record, RecordVersion
 from backend.record.rules.submission import Submission
 
 
@@ -80,16 +80,20 @@ async def save_progress(tx: Tx, submission: Submission) -> None:
     )
 
 
-async def insert_records(tx: Tx, records: Sequence[Record], submission_id: UUID) -> set[UUID]:
+async def insert_records(
+    tx: Tx, records: Sequence[RecordVersion], submission_id: UUID
+) -> set[UUID]:
     """Insert the versions that are not there yet, and return the ids of those that went in."""
     inserted = await tx.fetch_all(
         InsertedRecord,
         """INSERT INTO record (subject_id, record_id, class_code, source_code, external_id,
-               version, quantity, occurred_on, ended_on, published_until, reported_at,
-               submission_id)
-           SELECT *, $12::uuid
+               version, quantity, occurred_on, ended_on, ends_on, reported_at, disputed_at,
+               repaired_at, fingerprint, action, superseded_at, submission_id)
+           SELECT *, $17::uuid
            FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::bigint[],
-                $7::bigint[], $8::date[], $9::date[], $10::date[], $11::timestamptz[])
+                $7::bigint[], $8::date[], $9::date[], $10::date[], $11::timestamptz[],
+                $12::timestamptz[], $13::timestamptz[], $14::bigint[], $15::text[],
+                $16::timestamptz[])
            ON CONFLICT (subject_id, source_code, external_id, version) DO NOTHING
            RETURNING record_id""",
         [each.subject_id for each in records],
@@ -101,20 +105,27 @@ async def insert_records(tx: Tx, records: Sequence[Record], submission_id: UUID)
         [each.quantity for each in records],
         [each.occurred_on for each in records],
         [each.ended_on for each in records],
-        [each.published_until for each in records],
+        [each.ends_on for each in records],
         [each.reported_at for each in records],
+        [each.disputed_at for each in records],
+        [each.repaired_at for each in records],
+        [each.fingerprint for each in records],
+        [each.action for each in records],
+        [each.superseded_at for each in records],
         submission_id,
     )
     return {each.record_id for each in inserted}
 
 
-async def list_same_versions(tx: ReadTx, records: Sequence[Record]) -> list[Record]:
+async def list_same_versions(tx: ReadTx, records: Sequence[RecordVersion]) -> list[RecordVersion]:
     """Return what is stored under the keys (subject, source, external id, version) of records."""
     return await tx.fetch_all(
-        Record,
+        RecordVersion,
         """SELECT stored.subject_id, stored.record_id, stored.class_code, stored.source_code,
                   stored.external_id, stored.version, stored.quantity, stored.occurred_on,
-                  stored.ended_on, stored.published_until, stored.reported_at
+                  stored.ended_on, stored.ends_on, stored.reported_at,
+                  stored.disputed_at, stored.repaired_at, stored.fingerprint, stored.action,
+                  stored.superseded_at
            FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[])
                 AS given (subject_id, source_code, external_id, version)
            JOIN record AS stored USING (subject_id, source_code, external_id, version)""",
@@ -158,14 +169,14 @@ async def list_faults(
 
 
 async def list_current(tx: ReadTx, subject_ids: Sequence[UUID]) -> list[Record]:
-    """Return the highest version of each record of some subjects."""
+    """Return the current records of some subjects: the versions that nothing superseded."""
     return await tx.fetch_all(
         Record,
-        """SELECT DISTINCT ON (subject_id, source_code, external_id)
-                  subject_id, record_id, class_code, source_code, external_id, version, quantity,
-                  occurred_on, ended_on, published_until, reported_at
-           FROM record WHERE subject_id = ANY($1)
-           ORDER BY subject_id, source_code, external_id, version DESC""",
+        """SELECT subject_id, record_id, class_code, source_code, external_id, version, quantity,
+                  occurred_on, ended_on, ends_on, reported_at, disputed_at, repaired_at,
+                  fingerprint
+           FROM record WHERE subject_id = ANY($1) AND superseded_at IS NULL
+           ORDER BY subject_id, source_code, external_id""",
         subject_ids,
     )
 
@@ -188,11 +199,10 @@ async def list_page(
     return await tx.fetch_all(
         Record,
         """SELECT subject_id, record_id, class_code, source_code, external_id, version, quantity,
-                  occurred_on, ended_on, published_until, reported_at
-           FROM (SELECT DISTINCT ON (source_code, external_id) *
-                 FROM record WHERE subject_id = $1
-                 ORDER BY source_code, external_id, version DESC) AS current_version
-           WHERE $2::date IS NULL OR (occurred_on, record_id) < ($2, $3::uuid)
+                  occurred_on, ended_on, ends_on, reported_at, disputed_at, repaired_at,
+                  fingerprint
+           FROM record WHERE subject_id = $1 AND superseded_at IS NULL
+               AND ($2::date IS NULL OR (occurred_on, record_id) < ($2, $3::uuid))
            ORDER BY occurred_on DESC, record_id DESC LIMIT $4""",
         subject_id,
         day,
