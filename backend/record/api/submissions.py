@@ -266,7 +266,7 @@ def _download(
 ) -> Response[LineFaultPageView]:
     stream = Stream(
         csv_of_faults(database, vault, submission_id=submission.submission_id, encoding=encoding),
-        media_type=f"{CSV}; charset=utf-8",
+        media_type=CSV,
         headers={
             "content-disposition": f'attachment; filename="errors-{submission.submission_id}.csv"'
         },

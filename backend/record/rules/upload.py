@@ -71,7 +71,8 @@ def read_layout(
     if form is None or named not in {None, *_ENCODINGS}:
         raise Refusal("media_type_unsupported")
     given: Encoding = "gb18030" if "gb18030" in {named, encoding} else "utf-8"
-    if encoding not in {None, given} or (form == "jsonl" and given != "utf-8"):
+    differ = None not in {named, encoding} and named != encoding
+    if differ or (form == "jsonl" and given != "utf-8"):
         raise Refusal("media_type_unsupported")
     return Layout(form=form, encoding=given, columns=_columns(columns))
 
