@@ -11,7 +11,6 @@ from backend.kit.clock import FixedClock
 from backend.kit.crypto import Vault
 from backend.kit.postgres import Database
 from backend.kit.valkey import Valkey
-from backend.score import service
 from tests.support.citizen_world import CitizenWorld, open_world
 
 
@@ -157,7 +156,3 @@ async def test_a_wrong_page_is_refused(world, query, code):
     app = await world.app_of()
     answer = await app.call("GET", f"/v1/me/records?{query}")
     assert (answer.status_code, answer.json()["code"]) == (400, code)
-
-
-def test_the_score_in_force_is_one_that_can_be_proved():
-    assert service.get_scorecard().version == service.SCORECARD_IN_FORCE

@@ -13,12 +13,12 @@ from backend.kit.problem import PROBLEMS
 from backend.programme.rules.fact import Unit
 from backend.programme.rules.offer import Lack, OfferState
 from backend.programme.rules.rule import Comparison
-from backend.score.service import get_scorecard
+from backend.score.service import packaged_scorecard
 from backend.web import programmes
 from backend.web.error import error_view
 from backend.web.error_words import ERROR_WORDS
-from backend.web.home import place_on_scale, with_sign
 from backend.web.programmes import lack_text
+from backend.web.score import place_on_scale, with_sign
 from backend.web.sign_in import way_back
 from backend.web.words import Text
 
@@ -55,7 +55,7 @@ def test_what_is_missing_is_said_with_units_and_the_own_value(found: Lack, expec
 
 
 def test_the_mark_stands_above_the_name_of_its_tier() -> None:
-    scorecard = get_scorecard()
+    scorecard = packaged_scorecard()
     width = 1000 / len(scorecard.tiers)
     for index, tier in enumerate(scorecard.tiers):
         assert place_on_scale(tier.from_points, scorecard) == round(index * width)
@@ -64,7 +64,7 @@ def test_the_mark_stands_above_the_name_of_its_tier() -> None:
 
 @given(st.integers(0, 999))
 def test_more_points_never_stand_further_left(points: int) -> None:
-    scorecard = get_scorecard()
+    scorecard = packaged_scorecard()
     assert place_on_scale(points, scorecard) <= place_on_scale(points + 1, scorecard) <= 1000
 
 
