@@ -11,6 +11,7 @@ from backend.kit.clock import SystemClock
 from backend.kit.postgres import Tx
 from backend.programme import service
 from backend.programme.rules.document import Programme
+from backend.programme.rules.fact import Vocabulary
 from backend.programme.rules.rule import Comparison, Condition
 from backend.programme.service import Publication, PublishedProgramme
 from backend.record.rules.catalogue import DataFault
@@ -27,16 +28,21 @@ def programme() -> None:
 @JSON_OPTION
 def programme_publish(*, file: Path, dry_run: bool, as_json: bool) -> None:
     """Prove the programme in FILE (TOML) and put it in force."""
-    proved = _read(file)
-    document = proved.document
+    text = _read(file)
+
+    async def prove(tx: Tx) -> tuple[Programme, Vocabulary]:
+        return await _proved(tx, file, text), await service.get_vocabulary(tx)
+
+    async def publish(tx: Tx) -> tuple[Programme, Publication]:
+        proved = await _proved(tx, file, text)
+        return proved, await service.publish(tx, programme=proved, now=SystemClock().now())
+
     if dry_run:
-        _show_meaning(proved, as_json=as_json)
+        proved, vocabulary = run(in_transaction(command_settings(), prove))
+        _show_meaning(proved, vocabulary, as_json=as_json)
         return
-
-    async def publish(tx: Tx) -> Publication:
-        return await service.publish(tx, programme=proved, now=SystemClock().now())
-
-    done = run(in_transaction(command_settings(), publish))
+    proved, done = run(in_transaction(command_settings(), publish))
+    document = proved.document
     if as_json:
         facts = {"programme": document.code, "version": document.version, "outcome": done.value}
         click.echo(json.dumps(facts))
@@ -85,19 +91,24 @@ def programme_list(*, as_json: bool) -> None:
         )
 
 
-def _read(file: Path) -> Programme:
+def _read(file: Path) -> str:
     try:
-        return service.load(file.read_text("utf-8"))
+        return file.read_text("utf-8")
     except (OSError, UnicodeDecodeError):
         raise Fault(f"{file} is not a text file in UTF-8") from None
+
+
+async def _proved(tx: Tx, file: Path, text: str) -> Programme:
+    try:
+        return await service.load(tx, text=text)
     except DataFault as fault:
         faults = "\n".join(f"  {each}" for each in fault.faults)
         raise Fault(f"{file} can't be published:\n{faults}") from None
 
 
-def _show_meaning(proved: Programme, *, as_json: bool) -> None:
+def _show_meaning(proved: Programme, vocabulary: Vocabulary, *, as_json: bool) -> None:
     document = proved.document
-    clauses = [[_words(condition) for condition in clause] for clause in proved.rule]
+    clauses = [[_words(condition, vocabulary) for condition in clause] for clause in proved.rule]
     if as_json:
         facts = {
             "programme": document.code,
@@ -116,8 +127,8 @@ def _show_meaning(proved: Programme, *, as_json: bool) -> None:
         click.echo(f"  needs:     {' or '.join(clause)}")
 
 
-def _words(condition: Condition) -> str:
-    fact = service.vocabulary()[condition.fact]
+def _words(condition: Condition, vocabulary: Vocabulary) -> str:
+    fact = vocabulary[condition.fact]
     word = "at least" if condition.comparison is Comparison.AT_LEAST else "at most"
     return f"{fact.name_zh} ({fact.name_en}) {word} {condition.bound}"
 

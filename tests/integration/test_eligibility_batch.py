@@ -496,7 +496,8 @@ async def test_a_running_enrolment_is_answered_by_the_version_it_was_promised(ci
     text = (files("backend.programme") / "data/library.toml").read_text("utf-8")
     text = text.replace("version = 1", "version = 2").replace("at_least = 600", "at_least = 900")
     async with city.house.database.write() as tx:
-        await service.publish(tx, programme=service.load(text), now=city.clock.now())
+        programme = await service.load(tx, text=text)
+        await service.publish(tx, programme=programme, now=city.clock.now())
     assert [said(outcome) for outcome in await committed(city, [question])] == ["yes"]
     (row,) = await decisions(city, person)
     assert row.programme_version == 1

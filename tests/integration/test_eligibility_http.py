@@ -206,7 +206,8 @@ async def test_a_partner_that_is_no_longer_listed_gets_a_no(city: City) -> None:
     text = (files("backend.programme") / "data/library.toml").read_text("utf-8")
     text = text.replace("version = 1", "version = 2").replace('"city-library"', '"city-museum"')
     async with city.house.database.write() as tx:
-        await service.publish(tx, programme=service.load(text), now=city.clock.now())
+        programme = await service.load(tx, text=text)
+        await service.publish(tx, programme=programme, now=city.clock.now())
     assert (await city.check(token)).content == NO
 
 

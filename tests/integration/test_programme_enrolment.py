@@ -290,7 +290,8 @@ async def test_a_running_enrolment_keeps_its_version_when_a_new_one_comes(city: 
     text = (files("backend.programme") / "data/library.toml").read_text("utf-8")
     text = text.replace("version = 1", "version = 2").replace("at_least = 600", "at_least = 900")
     async with city.house.database.write() as tx:
-        await service.publish(tx, programme=service.load(text), now=city.clock.now())
+        programme = await service.load(tx, text=text)
+        await service.publish(tx, programme=programme, now=city.clock.now())
         offer = await service.get_offer(
             tx, subject_id=person.subject_id, programme_code="library", now=city.clock.now()
         )

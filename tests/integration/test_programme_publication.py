@@ -22,7 +22,7 @@ from tests.conftest import NOW
 def library(version: int = 1, seats: int = 200000) -> Programme:
     text = (files("backend.programme") / "data/library.toml").read_text("utf-8")
     text = text.replace("version = 1", f"version = {version}")
-    return service.load(text.replace("seats = 200000", f"seats = {seats}"))
+    return service.load_by_packaged(text.replace("seats = 200000", f"seats = {seats}"))
 
 
 async def in_force(tx: Tx) -> tuple[int, int, int]:

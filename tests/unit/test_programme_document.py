@@ -37,7 +37,8 @@ from backend.programme.rules.document import (
     load_programme,
     restore_programme,
 )
-from backend.programme.service import load, packaged_documents, vocabulary
+from backend.programme.service import load_by_packaged as load
+from backend.programme.service import packaged_documents, packaged_vocabulary
 from backend.record.rules.catalogue import DataFault
 from backend.record.service import packaged_catalogue
 
@@ -125,6 +126,7 @@ def test_another_text_has_another_digest_and_a_comment_or_another_order_does_not
             "facts: the rule does not read indicator.tax_level",
         ),
         ('facts = ["score", ', 'facts = ["income", "score", ', "income is not in the vocabulary"),
+        ('name_zh = "', 'name_zh = "献血', "name_zh: deny-listed content (献血)"),
         ("最高 100 元", "最高 1000 元", "benefit_zh: says 1000 yuan"),
         ("deposit of 100 yuan", "deposit of 1,00.5 yuan", "baseline_en: says 1,00.5 yuan"),
     ],
@@ -142,7 +144,7 @@ def test_what_needs_a_written_consent_is_read_by_no_programme() -> None:
     with pytest.raises(DataFault, match="library_return needs a written consent"):
         load_programme(
             library_text(),
-            vocabulary=vocabulary(),
+            vocabulary=packaged_vocabulary(),
             purposes=PURPOSES,
             catalogue=msgspec.structs.replace(
                 catalogue, classes={**catalogue.classes, "library_return": guarded}

@@ -20,7 +20,7 @@ from backend.programme.rules.offer import (
     check_enrolment,
     decide_offer,
 )
-from backend.programme.service import packaged_documents, vocabulary
+from backend.programme.service import packaged_documents, packaged_vocabulary
 
 NOW = datetime(2026, 11, 20, 2, tzinfo=UTC)
 DAY = date(2026, 11, 20)
@@ -41,7 +41,7 @@ def offer(programme: Programme = LIBRARY, **changes: Any) -> Offer:
         "enrolment": None,
         "seats": Seats(10, 3),
         "day": DAY,
-        "vocabulary": vocabulary(),
+        "vocabulary": packaged_vocabulary(),
     }
     return decide_offer(programme, **{**given, **changes})
 
@@ -137,7 +137,7 @@ def test_who_may_not_enrol_is_refused_by_name(changes: dict[str, Any], code: str
         "is_ended": False,
         "facts": GOOD,
         "day": DAY,
-        "vocabulary": vocabulary(),
+        "vocabulary": packaged_vocabulary(),
     }
     check_enrolment(LIBRARY, **given)
     with pytest.raises(Refusal) as refused:
@@ -152,7 +152,7 @@ def test_the_refusal_says_what_is_missing() -> None:
             is_ended=False,
             facts={**GOOD, "score": 599},
             day=DAY,
-            vocabulary=vocabulary(),
+            vocabulary=packaged_vocabulary(),
         )
     assert refused.value.facts["missing"] == [
         {

@@ -20,6 +20,7 @@ from backend.programme.rules.benefit import Baseline, Benefit, benefit_fault
 from backend.programme.rules.fact import Vocabulary
 from backend.programme.rules.rule import Rule, facts_of, parse_rule, rule_faults
 from backend.record.rules.catalogue import Catalogue, DataFault
+from backend.record.rules.denied import find_denied
 
 SEATS_MAX = 10_000_000
 PARTNERS_MAX = 500
@@ -185,6 +186,9 @@ def _text_faults(members: dict[str, Any]) -> list[str]:
         words += _PUNISHING_EN.findall(value.lower())
         if words:
             faults.append(f"{name}: a programme only grants ({', '.join(words)})")
+        # No record says it, and who would enrol in such a thing would say it themselves.
+        if denied := find_denied(value):
+            faults.append(f"{name}: deny-listed content ({', '.join(denied)}): 条例 art. 14")
     return faults
 
 

@@ -12,13 +12,15 @@ from backend.programme.service.publication import (
     PublishedProgramme,
     end,
     find_programme,
+    get_vocabulary,
     list_programmes,
     load,
+    load_by_packaged,
     may_verify,
     packaged_documents,
+    packaged_vocabulary,
     publish,
     publish_packaged,
-    vocabulary,
 )
 from backend.programme.service.verification import check_eligibility
 
@@ -31,13 +33,15 @@ __all__ = [
     "erase",
     "find_programme",
     "get_offer",
+    "get_vocabulary",
     "leave_enrolment",
     "list_offers",
     "list_programmes",
     "load",
+    "load_by_packaged",
     "may_verify",
     "packaged_documents",
+    "packaged_vocabulary",
     "publish",
     "publish_packaged",
-    "vocabulary",
 ]

@@ -14,9 +14,9 @@ from backend.programme.rules.rule import Facts
 from backend.programme.service.publication import (
     PublishedProgramme,
     find_programme,
+    get_vocabulary,
     list_programmes,
     programmes_by_digest,
-    vocabulary,
 )
 from backend.programme.store import eligibility as eligibility_store
 from backend.programme.store import programme as store
@@ -57,7 +57,7 @@ async def enrol(tx: Tx, *, subject_id: UUID, programme_code: str, now: datetime)
         is_ended=found.is_ended,
         facts=facts,
         day=city_date(now),
-        vocabulary=vocabulary(),
+        vocabulary=await get_vocabulary(tx),
     )
     enrolment = Enrolment(
         subject_id=subject_id,
@@ -115,6 +115,7 @@ async def _offers(
     now: datetime,
 ) -> list[Offer]:
     promised = await programmes_by_digest(tx, {row.digest for row in enrolled.values()})
+    vocabulary = await get_vocabulary(tx)
     offers = []
     for each in published:
         row = enrolled.get(each.programme.document.code)
@@ -127,7 +128,7 @@ async def _offers(
                 enrolment=enrolment,
                 seats=each.seats,
                 day=city_date(now),
-                vocabulary=vocabulary(),
+                vocabulary=vocabulary,
             )
         )
     return offers

@@ -16,8 +16,8 @@ from backend.programme.rules.document import Programme, load_programme, restore_
 from backend.programme.rules.fact import Vocabulary, vocabulary_of
 from backend.programme.rules.offer import Seats
 from backend.programme.store import programme as store
-from backend.record.service import packaged_catalogue
-from backend.score.service import packaged_scorecard
+from backend.record.service import get_catalogue, packaged_catalogue
+from backend.score.service import packaged_scorecard, scorecard_in_force
 
 _KNOWN_MAX = 1_000
 # What was published is never changed, so a digest means the same document for ever.
@@ -40,16 +40,39 @@ class PublishedProgramme(msgspec.Struct, frozen=True):
     seats: Seats
 
 
+async def get_vocabulary(tx: ReadTx) -> Vocabulary:
+    """Return the facts that rules may ask about, by the scorecard in force.
+
+    Raises Refusal scorecard_missing.
+    """
+    return vocabulary_of(await scorecard_in_force(tx))
+
+
 @cache
-def vocabulary() -> Vocabulary:
-    """Return the facts that rules may ask about, by the scorecard in force."""
+def packaged_vocabulary() -> Vocabulary:
+    """Return the facts of the scorecard that comes with the service."""
     return vocabulary_of(packaged_scorecard())
 
 
-def load(text: str) -> Programme:
-    """Read and prove a programme file (TOML); raises DataFault with every fault found."""
+async def load(tx: ReadTx, *, text: str) -> Programme:
+    """Read and prove a programme file (TOML) by the catalogue and the scorecard in force.
+
+    Raises DataFault with every fault found; Refusal catalogue_missing, scorecard_missing.
+    """
+    vocabulary, catalogue = await get_vocabulary(tx), await get_catalogue(tx)
+    return load_programme(text, vocabulary=vocabulary, purposes=PURPOSES, catalogue=catalogue)
+
+
+def load_by_packaged(text: str) -> Programme:
+    """Read and prove a programme file by the catalogue and the scorecard of the release.
+
+    Raises DataFault with every fault found.
+    """
     return load_programme(
-        text, vocabulary=vocabulary(), purposes=PURPOSES, catalogue=packaged_catalogue()
+        text,
+        vocabulary=packaged_vocabulary(),
+        purposes=PURPOSES,
+        catalogue=packaged_catalogue(),
     )
 
 
@@ -61,7 +84,7 @@ def packaged_documents() -> list[Programme]:
         for each in data.iterdir()
         if each.name.endswith(".toml")
     )
-    return [load(text) for _, text in texts]
+    return [load_by_packaged(text) for _, text in texts]
 
 
 async def publish(tx: Tx, *, programme: Programme, now: datetime) -> Publication:
