@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "partner": "partner",
     "programme": "programme",
     "score": "score",
+    "scorecard": "scorecard",
     "quality": "quality",
     "register": "register",
     "seed": "data",

@@ -214,7 +214,14 @@ def event_handlers(house: House) -> dict[str, Handler]:
     async def take_upload(tx: Tx, *, event: Event) -> None:
         await record_jobs.take_upload(tx, event=event, vault=house.vault, now=house.clock.now())
 
-    return {"records.changed": recompute, "submission.uploaded": take_upload}
+    async def follow_scorecard(tx: Tx, *, event: Event) -> None:
+        await score_jobs.follow_scorecard(tx, event=event, now=house.clock.now())
+
+    return {
+        "records.changed": recompute,
+        "scorecard.in_force": follow_scorecard,
+        "submission.uploaded": take_upload,
+    }
 
 
 def health_checks(house: House) -> list[Check]:

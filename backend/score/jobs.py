@@ -68,3 +68,16 @@ async def recompute_all(
         if len(scored) < BATCH:
             return total
         after = scored[-1]
+
+
+async def follow_scorecard(tx: Tx, *, event: Event, now: datetime) -> None:
+    """Carry out "scorecard.in_force": work a batch of scores out anew; the next does the rest.
+
+    Whoever approved may be at it too (`recompute_all`): what is done already stays as it is. A
+    worker that is killed is followed by another one, which goes on with this batch.
+    """
+    after = event.payload.get("after")
+    scored = await service.list_scored(tx, after=UUID(after) if after else None, limit=BATCH)
+    await service.recompute(tx, subject_ids=scored, now=now)
+    if len(scored) == BATCH:
+        await service.emit_in_force(tx, after=scored[-1], now=now)

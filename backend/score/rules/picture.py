@@ -176,7 +176,7 @@ def _figures(report: Report, y: int) -> list[str]:
         parts += [
             element("rect", frame),
             label(x + 10, y + 24, figure.name, size=12, colour=MUTED),
-            label(x + 10, y + 58, figure.value, size=22, weight="bold"),
+            label(x + 10, y + 58, figure.value, size=20, weight="bold"),
             label(x + 10, y + 82, figure.note, size=10, colour=MUTED),
         ]
     return parts
@@ -341,7 +341,7 @@ def _groups(report: Report, groups: Sequence[Group], x: int, y: int) -> list[str
 
 
 def _group_cells(shown: GroupSide, columns: Sequence[float], level: int) -> list[str]:
-    parts = [label(columns[0], level, f"{shown.mean_difference:+.0f}", size=12, anchor="end")]
+    parts = [label(columns[0], level, f"{round(shown.mean_difference):+d}", size=12, anchor="end")]
     for at, tier in zip(columns[1:], shown.tiers, strict=True):
         ratio = "–" if tier.ratio_permille is None else f"{tier.ratio_permille / 1000:.2f}"
         weight, colour = ("bold", LOW) if tier.is_low else ("normal", INK)

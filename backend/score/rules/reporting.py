@@ -37,6 +37,7 @@ MOVES: tuple[tuple[int | None, int | None], ...] = (
     (50, None),
 )
 PERMILLE = 1_000
+RATIO_PEOPLE_MIN = 5 * K
 
 Code = TypeVar("Code", int, str)
 
@@ -292,7 +293,8 @@ def _group_side(side: SideSample, spread: Spread) -> told_as.GroupSide:
         share, usual = _share(reached, told(group)), _share(of_all, told(everybody))
         ratio, is_low = None, False
         if reached is not None and share is not None and usual:
-            ratio = share * PERMILLE // usual
+            # Of few people rounding moves a ratio more than conduct does: no ratio is told then.
+            ratio = share * PERMILLE // usual if not 0 < reached < RATIO_PEOPLE_MIN else None
             # Low only if it stays so with all the people that rounding may have left out.
             most = min(PERMILLE, (reached + bool(reached) * (K - 1)) * PERMILLE // told(group))
             is_low = most * PERMILLE // usual < told_as.PARITY_LOW_PERMILLE
@@ -302,7 +304,7 @@ def _group_side(side: SideSample, spread: Spread) -> told_as.GroupSide:
 
 
 def _tenth(value: Fraction) -> float:
-    return round(float(value), 1)
+    return round(float(value), 1) + 0.0  # never a minus zero
 
 
 def _thousandth(value: Fraction) -> float:

@@ -187,10 +187,14 @@ async def approve(
         return False
     is_first = await store.save_in_force(tx, version, now)
     assert is_first, "the lock lets one transaction through"
-    await event.emit(
-        tx, topic=SCORECARD_IN_FORCE, subject_id=None, payload={"version": version}, now=now
-    )
+    await emit_in_force(tx, after=None, now=now)
     return True
+
+
+async def emit_in_force(tx: Tx, *, after: UUID | None, now: datetime) -> None:
+    """Let the worker work out anew the scores of everybody behind `after`, a batch at a time."""
+    payload = {} if after is None else {"after": str(after)}
+    await event.emit(tx, topic=SCORECARD_IN_FORCE, subject_id=None, payload=payload, now=now)
 
 
 async def list_scorecards(tx: ReadTx) -> list[ListedScorecard]:
