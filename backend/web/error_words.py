@@ -24,6 +24,7 @@ HOME = WayOn("/", Text("回到首页", "Go to the home page"))
 SIGN_IN = WayOn("/sign-in", Text("重新登录", "Sign in again"))
 JOIN = WayOn("/join", Text("了解并参加", "Read more and join"))
 CONSENTS = WayOn("/consents", Text("查看我的授权", "See my consents"))
+SCORE = WayOn("/score", Text("回到我的信用分", "Back to my score"))
 PROGRAMMES = WayOn("/programmes", Text("回到项目", "Back to benefits"))
 
 # A code without an entry shows the title of PROBLEMS and the way home.
@@ -126,6 +127,22 @@ ERROR_WORDS = {
         ),
         PROGRAMMES,
     ),
+    "score_missing": ErrorWords(
+        Text("您还没有信用分", "You have no score yet"),
+        Text(
+            "参加信用+ 以后才会有信用分；刚参加时请稍等片刻。",
+            "There is a score only while you take part, and a moment after joining.",
+        ),
+        JOIN,
+    ),
+    "score_revision_missing": ErrorWords(
+        Text("没有这一次的信用分", "There is no such score"),
+        Text(
+            "走势里列出了所有还在的分数；退出时它们会全部删除。",
+            "Your history lists those that are there; leaving erases them all.",
+        ),
+        SCORE,
+    ),
     "seats_sold_out": ErrorWords(
         Text("名额刚刚用完", "The last place has just gone"),
         Text(
@@ -150,6 +167,19 @@ ERROR_WORDS = {
             "To protect your account, wait a few minutes. Nothing is lost.",
         ),
         SIGN_IN,
+    ),
+    "simulation_record_unknown": ErrorWords(
+        Text("这条记录已经不计入了", "This record no longer counts"),
+        Text(
+            "它可能刚刚修复、更正或者到期。什么都没有改变。",
+            "It may just have been repaired or corrected, or have ended. Nothing has changed.",
+        ),
+        SCORE,
+    ),
+    "too_many_requests": ErrorWords(
+        Text("试的次数太多了", "Too many tries"),
+        Text("请过一分钟再试。", "Please wait a minute and try again."),
+        SCORE,
     ),
     "unavailable": ErrorWords(
         Text("系统暂时不在", "The service is away for a moment"),
