@@ -85,10 +85,8 @@ def test_an_adverse_class_counts_from_the_decision_and_others_from_what_is_repor
     assert clock_starts_on(lasting, occurred_on=early, ended_on=late) == late
 
 
-def test_decisions_on_penalties_and_of_courts_have_seven_working_days() -> None:
-    for each in packaged_catalogue().classes.values():
-        if {"court", "administrative_enforcement"} & set(each.source_kinds):
-            assert each.report_within_working_days == 7, each.code
+def test_each_class_of_the_model_has_a_clock_so_that_no_source_goes_unmeasured() -> None:
+    assert all(each.report_within_working_days for each in packaged_catalogue().classes.values())
 
 
 def counts_of(**given: int) -> MonthCounts:
