@@ -5,20 +5,17 @@ Method: the real application behind the server that `creditplus serve` runs, on 
 """
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import httpx
-import msgspec
 import pytest
 import uvloop
 
 from backend.app import House
-from backend.asgi import http_server
 from backend.kit.wire import HEAD_BYTES_MAX, BoundedHttp
 from tests.support.citizen import phone
 from tests.support.oauth_client import OauthClient
+from tests.support.served import served
 from tests.support.world import World, problem_of
 
 FILLER = b"x-filler: " + b"a" * 1000 + b"\r\n"
@@ -37,21 +34,6 @@ async def world(house: House) -> AsyncIterator[World]:
     world = World(house)
     yield world
     await world.close()
-
-
-@asynccontextmanager
-async def served(world: World, *, trusted_proxies: tuple[str, ...] = ()) -> AsyncIterator[int]:
-    """Serve the world on a free port, and give the port."""
-    assert isinstance(asyncio.get_running_loop(), uvloop.Loop)
-    settings = msgspec.structs.replace(world.house.settings, trusted_proxies=trusted_proxies)
-    server = http_server(world.app, settings)
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        serving = asyncio.create_task(server.serve(sockets=[listening]))
-        while not server.started:
-            await asyncio.sleep(0.01)
-        yield listening.getsockname()[1]
-        server.should_exit = True
-        await serving
 
 
 async def answer_to(port: int, *parts: bytes) -> bytes:
