@@ -32,6 +32,7 @@ NAMES = st.sampled_from(
     [
         *("csrf", "to", "phone", "code", "request_uri", "answer", "cursor", "done"),
         *("consent_id", "enrolment_id", "notice_version", "programme", "name", "national_id"),
+        *("kind", "record_class", "quantity", "occurred_on", "record_id", "months"),
     ]
 )
 COOKIES = st.dictionaries(
@@ -66,7 +67,7 @@ def pages(city: City) -> list[tuple[str, str]]:
             is_page = any(isinstance(guard, SignedInPage) for guard in handler.guards or ())
             if is_page or route.path.startswith(("/sign-in", "/register", "/static")):
                 found += [(m, route.path) for m in handler.http_methods - {"OPTIONS", "HEAD"}]
-    assert len(found) >= 18
+    assert len(found) >= 23
     return sorted(found)
 
 
@@ -143,6 +144,7 @@ def test_a_bent_form_of_a_citizen_gets_a_page(
 ) -> None:
     browser: Browser = city.browser
     shown = ("/", "/programmes", "/consents", "/accesses", "/join", "/leave")
+    shown += ("/score", "/score/changes", "/score/simulation", "/records")
     for path in shown:
         request = browser.http.build_request("GET", path, params=query)
         hold(city.thread.run(browser.http.send(request)))
