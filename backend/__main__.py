@@ -11,6 +11,7 @@ import click
 
 COMMANDS: Final = {
     "calendar": "calendar",
+    "catalogue": "catalogue",
     "client": "partner",
     "demo": "demo",
     "doctor": "doctor",

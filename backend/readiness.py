@@ -8,8 +8,10 @@ from backend.kit.clock import Clock, city_date
 from backend.kit.health import Check, NotReady, database_check, schema_check, valkey_check
 from backend.kit.migrate import schema_window
 from backend.kit.postgres import Database
+from backend.kit.problem import Refusal
 from backend.kit.valkey import Valkey
 from backend.oauth import service as oauth
+from backend.record import service as record
 
 OUTBOX_LAG_SECONDS_MAX = 300
 CALENDAR_DAYS_AHEAD_MIN = 60
@@ -22,6 +24,17 @@ def health_checks(*, database: Database, valkey: Valkey, clock: Clock) -> list[C
         async with database.read() as tx:
             if not await oauth.has_active_signing_key(tx):
                 raise NotReady("no active signing key: run `creditplus key ensure`")
+
+    async def catalogue() -> None:
+        try:
+            async with database.read() as tx:
+                await record.get_catalogue(tx)
+        except Refusal as refusal:
+            if refusal.code != "catalogue_missing":
+                raise
+            raise NotReady(
+                "no catalogue is published: run `creditplus catalogue publish FILE --sources FILE`"
+            ) from None
 
     async def outbox() -> None:
         async with database.read() as tx:
@@ -48,6 +61,7 @@ def health_checks(*, database: Database, valkey: Valkey, clock: Clock) -> list[C
         schema_check(database, schema_window()),
         valkey_check(valkey),
         Check("signing_key", signing_key),
+        Check("catalogue", catalogue),
         # The API can serve while events wait; an operator should know all the same.
         Check("outbox", outbox, is_required=False),
         # What needs a working day that isn't known refuses by itself, and nothing else does.

@@ -205,6 +205,6 @@ def _read_jwks(path: Path) -> dict[str, Any]:
     return jwks
 
 
-def say(as_json: bool, sentence: str, **facts: str) -> None:
+def say(as_json: bool, sentence: str, **facts: object) -> None:
     """Print a sentence to people, or the facts to programs."""
     click.echo(json.dumps(facts) if as_json else sentence)

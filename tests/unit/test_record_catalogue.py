@@ -13,10 +13,10 @@ import pytest
 from backend.record.rules.catalogue import (
     Catalogue,
     DataFault,
-    classes_given_up,
     load_catalogue,
     restore_catalogue,
 )
+from backend.record.rules.edition import classes_given_up
 from backend.record.rules.source import COLUMN_NAMES
 from backend.record.rules.submission import COLUMNS
 

@@ -200,24 +200,6 @@ def restore_catalogue(catalogue_text: str, sources_text: str) -> Catalogue:
     return _catalogue(header, classes, sources, digest)
 
 
-def classes_given_up(before: Catalogue, after: Catalogue) -> list[str]:
-    """Return the classes of `before` whose records could not stay on record under `after`.
-
-    A class is gone, or turns for or against the people in it (when a record ends was worked out
-    by what it was), or wants a written consent that its records came without.
-    """
-    given_up = []
-    for code, old in before.classes.items():
-        new = after.classes.get(code)
-        if (
-            new is None
-            or new.is_adverse != old.is_adverse
-            or (old.sensitivity == "plain" and new.sensitivity != "plain")
-        ):
-            given_up.append(code)
-    return given_up
-
-
 def read_document(text: str, what: str, faults: list[str]) -> dict[str, Any]:
     """Read a data file, JSON when it begins with a brace and TOML otherwise.
 

@@ -10,12 +10,11 @@ from backend.kit.problem import Refusal
 from backend.record.rules.catalogue import (
     Catalogue,
     RecordClass,
-    classes_given_up,
     load_catalogue,
     restore_catalogue,
 )
+from backend.record.rules.edition import Edition, ListedEdition, classes_given_up
 from backend.record.store import catalogue as store
-from backend.record.store.catalogue import EditionListed, EditionRow
 
 PACKAGED = ("catalogue-2026.toml", "sources-2026.toml")
 PACKAGED_BY = "release"
@@ -57,12 +56,12 @@ async def get_catalogue(tx: ReadTx) -> Catalogue:
     return known
 
 
-async def find_edition(tx: ReadTx, *, edition: str) -> EditionRow | None:
+async def find_edition(tx: ReadTx, *, edition: str) -> Edition | None:
     """Return an edition as it was published, or None."""
     return await store.find_edition(tx, edition)
 
 
-async def list_editions(tx: ReadTx) -> list[EditionListed]:
+async def list_editions(tx: ReadTx) -> list[ListedEdition]:
     """Return every edition that was published, the one in force first."""
     return await store.list_editions(tx)
 
@@ -111,7 +110,7 @@ async def publish_catalogue(
         await _check_records(tx, before=await get_catalogue(tx), after=catalogue)
         # The newest is in force, also when the clock of this machine is behind another's.
         published_at = max(now, listed[0].published_at + timedelta(microseconds=1))
-    row = EditionRow(
+    row = Edition(
         edition=catalogue.edition,
         document=document,
         sources=sources,
@@ -124,20 +123,22 @@ async def publish_catalogue(
 
 
 async def publish_packaged_catalogue(tx: Tx, *, now: datetime) -> str | None:
-    """Put the packaged catalogue in force where there is none; return its edition.
+    """Put the packaged catalogue in force where a release's is, or none; return its edition.
 
-    None, and nothing happens, where a city has published one. For the local stack and tests.
+    None, and nothing happens, where it is in force or a city has published one of its own. For
+    the local stack and tests. Raises Refusal as `publish_catalogue`.
     """
-    if await store.find_in_force(tx) is not None:
+    editions = await store.list_editions(tx)
+    if editions and editions[0].published_by != PACKAGED_BY:
         return None
     document, sources = packaged_texts()
-    await publish_catalogue(
+    done = await publish_catalogue(
         tx, document=document, sources=sources, published_by=PACKAGED_BY, now=now
     )
-    return packaged_catalogue().edition
+    return packaged_catalogue().edition if done is CatalogueOutcome.PUBLISHED else None
 
 
-def _restored(row: EditionRow) -> Catalogue:
+def _restored(row: Edition) -> Catalogue:
     if len(_known) >= _KNOWN_MAX:
         _known.clear()
     _known[row.digest] = restore_catalogue(row.document, row.sources)

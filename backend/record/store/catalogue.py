@@ -1,11 +1,11 @@
 """SQL of the catalogue's editions, and of what an edition may not leave behind."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
 import msgspec
 
 from backend.kit.postgres import ReadTx, Tx
+from backend.record.rules.edition import Edition, ListedEdition
 
 # The key of the lock that publishing takes alone and taking records in shares: "catalog" in ASCII.
 _EDITIONS_LOCK = 0x636174616C6F67
@@ -16,26 +16,6 @@ class EditionKey(msgspec.Struct, frozen=True):
 
     edition: str
     digest: bytes
-
-
-class EditionRow(msgspec.Struct, frozen=True):
-    """An edition as it was published: its two texts, by whom and when."""
-
-    edition: str
-    document: str
-    sources: str
-    digest: bytes
-    published_by: str
-    published_at: datetime
-
-
-class EditionListed(msgspec.Struct, frozen=True):
-    """An edition in the list of editions, without its texts."""
-
-    edition: str
-    digest: bytes
-    published_by: str
-    published_at: datetime
 
 
 class ClassCount(msgspec.Struct, frozen=True):
@@ -70,37 +50,37 @@ async def find_in_force(tx: ReadTx) -> EditionKey | None:
     )
 
 
-async def find_edition(tx: ReadTx, edition: str) -> EditionRow | None:
+async def find_edition(tx: ReadTx, edition: str) -> Edition | None:
     """Return an edition as it was published, or None."""
     return await tx.fetch_optional(
-        EditionRow,
+        Edition,
         """SELECT edition, document, sources, digest, published_by, published_at
            FROM catalogue_edition WHERE edition = $1""",
         edition,
     )
 
 
-async def list_editions(tx: ReadTx) -> list[EditionListed]:
+async def list_editions(tx: ReadTx) -> list[ListedEdition]:
     """Return every edition, the one in force first."""
     return await tx.fetch_all(
-        EditionListed,
+        ListedEdition,
         """SELECT edition, digest, published_by, published_at FROM catalogue_edition
            ORDER BY published_at DESC, edition DESC""",
     )
 
 
-async def insert_edition(tx: Tx, row: EditionRow) -> None:
+async def insert_edition(tx: Tx, edition: Edition) -> None:
     """Publish an edition; it is never changed afterwards."""
     await tx.execute(
         """INSERT INTO catalogue_edition
              (edition, document, sources, digest, published_by, published_at)
            VALUES ($1, $2, $3, $4, $5, $6)""",
-        row.edition,
-        row.document,
-        row.sources,
-        row.digest,
-        row.published_by,
-        row.published_at,
+        edition.edition,
+        edition.document,
+        edition.sources,
+        edition.digest,
+        edition.published_by,
+        edition.published_at,
     )
 
 
