@@ -1,6 +1,7 @@
 -- Why: what has ended is deleted, and a proof stays of what went: how many records of which class and
 -- source, and a keyed digest of each, by which whoever has the record can find it, and nobody else
--- can learn anything.
+-- can learn anything. Lines kept aside hold personal data too: their faults may be deleted after the
+-- time docs/record-life.md names.
 CREATE TABLE record_purge (
     purge_id uuid PRIMARY KEY,
     ended_before date NOT NULL,
@@ -34,3 +35,4 @@ CREATE TABLE record_step (
 
 GRANT SELECT, INSERT ON record_purge, purged_record TO creditplus_app;
 GRANT SELECT, INSERT, DELETE ON record_step TO creditplus_app;
+GRANT DELETE ON submission_error TO creditplus_app;

@@ -1733,7 +1733,7 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.submission TO creditplus_app;
 -- Name: TABLE submission_error; Type: ACL; Schema: public; Owner: -
 --
 
-GRANT SELECT,INSERT ON TABLE public.submission_error TO creditplus_app;
+GRANT SELECT,INSERT,DELETE ON TABLE public.submission_error TO creditplus_app;
 
 
 --

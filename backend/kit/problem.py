@@ -272,6 +272,25 @@ PROBLEMS: dict[str, Problem] = {
         "该版本号已被使用或已有更高版本",
         "Raise `version`: what was published is never changed.",
     ),
+    "record_repair_not_adverse": Problem(
+        409,
+        "Only what is held against somebody can be repaired",
+        "只有失信信息可以修复",
+        "The record's class is not adverse (NDRC Order 36). A wrong record is disputed.",
+    ),
+    "record_step_impossible": Problem(
+        409,
+        "The record's state does not allow this step",
+        "信用信息当前状态不允许此操作",
+        "`status` says where it stands and `step` what was asked: see docs/record-life.md.",
+    ),
+    "record_words_invalid": Problem(
+        422,
+        "Who acts, or why, can't be written down like this",
+        "操作人或理由不符合要求",
+        "`member` is empty, longer than `most` characters, not one line of text, or holds an"
+        " identity or phone number: the citizen is shown it.",
+    ),
     "report_day_invalid": Problem(
         422,
         "There is no report of this day",

@@ -1,0 +1,166 @@
+"""SQL that deletes what has ended, and keeps the proof of it."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from uuid import UUID
+
+import msgspec
+
+from backend.kit.postgres import ReadTx, Tx
+from backend.record.rules.life import RecordVersion
+from backend.record.rules.purge import RecordPurge
+
+
+class EndedCount(msgspec.Struct, frozen=True):
+    """How much a purge would delete now: numbers of sources, and versions under them."""
+
+    items: int
+    versions: int
+
+
+class PurgedPlace(msgspec.Struct, frozen=True):
+    """Where a purged version stands in the proof."""
+
+    record_digest: bytes
+    purge_id: UUID
+    ordinal: int
+
+
+class PurgedDigest(msgspec.Struct, frozen=True):
+    """The digest of one version of a batch."""
+
+    record_digest: bytes
+
+
+async def delete_ended(tx: Tx, *, today: date, items_max: int) -> list[RecordVersion]:
+    """Delete all versions of items whose highest version has ended; return them.
+
+    An item is what one source has under one number, whomever its versions are about. One that
+    somebody holds is left for the next time.
+    """
+    return await tx.fetch_all(
+        RecordVersion,
+        """WITH ended AS (
+               SELECT source_code, external_id FROM record AS highest
+               WHERE ends_on <= $1 AND NOT EXISTS (
+                   SELECT FROM record AS higher
+                   WHERE higher.source_code = highest.source_code
+                       AND higher.external_id = highest.external_id
+                       AND higher.version > highest.version)
+               ORDER BY ends_on, source_code, external_id
+               LIMIT $2 FOR UPDATE SKIP LOCKED)
+           DELETE FROM record USING ended
+           WHERE record.source_code = ended.source_code AND record.external_id = ended.external_id
+           RETURNING record.subject_id, record.record_id, record.class_code, record.source_code,
+               record.external_id, record.version, record.quantity, record.occurred_on,
+               record.ended_on, record.ends_on, record.reported_at, record.disputed_at,
+               record.repaired_at, record.fingerprint, record.action, record.superseded_at""",
+        today,
+        items_max,
+    )
+
+
+async def count_ended(tx: ReadTx, *, today: date) -> EndedCount:
+    """Return how much `delete_ended` would delete, were there no bound."""
+    return await tx.fetch_one(
+        EndedCount,
+        """WITH ended AS (
+               SELECT source_code, external_id FROM record AS highest
+               WHERE ends_on <= $1 AND NOT EXISTS (
+                   SELECT FROM record AS higher
+                   WHERE higher.source_code = highest.source_code
+                       AND higher.external_id = highest.external_id
+                       AND higher.version > highest.version))
+           SELECT (SELECT count(*) FROM ended) AS items, count(*) AS versions
+           FROM record JOIN ended USING (source_code, external_id)""",
+        today,
+    )
+
+
+async def delete_steps(tx: Tx, versions: Sequence[RecordVersion]) -> int:
+    """Delete the steps taken with versions that are gone; return how many there were."""
+    return await tx.execute(
+        """DELETE FROM record_step
+           USING unnest($1::uuid[], $2::uuid[]) AS gone (subject_id, record_id)
+           WHERE record_step.subject_id = gone.subject_id
+               AND record_step.record_id = gone.record_id""",
+        [each.subject_id for each in versions],
+        [each.record_id for each in versions],
+    )
+
+
+async def insert_purge(
+    tx: Tx, purge: RecordPurge, purged: Sequence[tuple[bytes, RecordVersion]]
+) -> None:
+    """Keep the proof of a batch, its versions in the order given."""
+    await tx.execute(
+        """INSERT INTO record_purge (purge_id, ended_before, record_count, digest, purged_at)
+           VALUES ($1, $2, $3, $4, $5)""",
+        purge.purge_id,
+        purge.ended_before,
+        purge.record_count,
+        purge.digest,
+        purge.purged_at,
+    )
+    await tx.execute(
+        """INSERT INTO purged_record (purge_id, ordinal, class_code, source_code, record_digest)
+           SELECT $1::uuid, ordinality - 1, class_code, source_code, record_digest
+           FROM unnest($2::text[], $3::text[], $4::bytea[])
+                WITH ORDINALITY AS given (class_code, source_code, record_digest, ordinality)""",
+        purge.purge_id,
+        [version.class_code for _, version in purged],
+        [version.source_code for _, version in purged],
+        [digest for digest, _ in purged],
+    )
+
+
+async def delete_faults(tx: Tx, *, received_before: datetime, limit: int) -> int:
+    """Delete faults of submissions that came in before a moment, with their lines."""
+    return await tx.execute(
+        """DELETE FROM submission_error
+           WHERE (submission_id, line_number, fault_number) IN (
+               SELECT submission_id, line_number, fault_number
+               FROM submission JOIN submission_error USING (submission_id)
+               WHERE received_at < $1 LIMIT $2)""",
+        received_before,
+        limit,
+    )
+
+
+async def count_faults(tx: ReadTx, *, received_before: datetime) -> int:
+    """Return how many faults `delete_faults` would delete, were there no bound."""
+    return await tx.fetch_value(
+        int,
+        """SELECT count(*) FROM submission JOIN submission_error USING (submission_id)
+           WHERE received_at < $1""",
+        received_before,
+    )
+
+
+async def list_places(tx: ReadTx, digests: Sequence[bytes]) -> list[PurgedPlace]:
+    """Return where versions with these digests stand in the proof."""
+    return await tx.fetch_all(
+        PurgedPlace,
+        """SELECT record_digest, purge_id, ordinal FROM purged_record
+           WHERE record_digest = ANY($1) ORDER BY purge_id, ordinal""",
+        digests,
+    )
+
+
+async def list_purges(tx: ReadTx, purge_ids: Sequence[UUID]) -> list[RecordPurge]:
+    """Return batches by their ids."""
+    return await tx.fetch_all(
+        RecordPurge,
+        """SELECT purge_id, ended_before, record_count, digest, purged_at
+           FROM record_purge WHERE purge_id = ANY($1) ORDER BY purge_id""",
+        purge_ids,
+    )
+
+
+async def list_digests(tx: ReadTx, purge_id: UUID) -> list[PurgedDigest]:
+    """Return the digests of a batch in order; a batch is bounded by who deleted it."""
+    return await tx.fetch_all(
+        PurgedDigest,
+        """SELECT record_digest FROM purged_record WHERE purge_id = $1 ORDER BY ordinal""",
+        purge_id,
+    )
