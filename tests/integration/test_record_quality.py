@@ -31,33 +31,37 @@ from tests.support.oauth_client import OauthClient, jwks_of
 from tests.support.world import World, problem_of
 
 SOURCE, CLASS = "city_management_bureau", "penalty_general"
-HEADER = "national_id,external_id,version,occurred_on,ended_on,quantity\n"
+HEADER = "national_id,external_id,version,occurred_on,ended_on,quantity,action\n"
 # 23:30 on 31 October and 00:30 on 1 November in the city: the same day in UTC.
 OCTOBER = datetime(2026, 10, 31, 15, 30, tzinfo=UTC)
 NOVEMBER = datetime(2026, 10, 31, 16, 30, tzinfo=UTC)
 ANSWERS = {
     OCTOBER: [
-        "p-1,1,2026-10-26,,1",  # in time
-        "p-2,1,2026-09-01,,1",  # late
-        "p-3,1,2026-13-01,,1",  # no day of the calendar
-        ",1,2026-10-26,,1",  # its number is missing
+        "p-1,1,2026-10-26,,1,",  # in time
+        "p-2,1,2026-09-01,,1,report",  # late
+        "p-3,1,2026-13-01,,1,",  # no day of the calendar
+        ",1,2026-10-26,,1,",  # its number is missing
     ],
     NOVEMBER: [
-        "p-1,1,2026-10-26,,1",  # handed in before
-        "p-2,2,2026-09-02,,1",  # a correction: not timed
-        "p-5,1,2026-10-29,,1",  # in time
+        "p-1,1,2026-10-26,,1,",  # handed in before
+        "p-2,2,2026-09-02,,1,",  # a correction: not timed
+        "p-5,1,2026-10-29,,1,",  # in time
     ],
     NOW: [
-        "p-6,1,2026-11-10,,1",  # the seventh working day was yesterday
-        "p-7,1,2026-11-11,,1",  # the seventh working day is today
+        "p-6,1,2026-11-10,,1,",  # the seventh working day was yesterday
+        "p-7,1,2026-11-11,,1,",  # the seventh working day is today
+        "p-1,2,2026-10-26,,1,withdraw",  # neither this
+        "p-2,3,2026-09-02,,1,repair",  # nor this is timed
     ],
 }
 IN_OCTOBER = {"lines": 4, "accepted": 2, "rejected": 2, "incomplete": 1, "timed": 2, "late": 1}
 IN_NOVEMBER = {
-    "lines": 5,
-    "accepted": 5,
+    "lines": 7,
+    "accepted": 7,
     "duplicates": 1,
     "corrections": 1,
+    "withdrawals": 1,
+    "repairs": 1,
     "timed": 3,
     "late": 1,
 }
@@ -110,7 +114,7 @@ async def department_of(world: World, source_code: str, *, scopes: list[str]) ->
     """Register a department's software and get it a token."""
     client = OauthClient(world.http, world.clock, client_id=f"{source_code.replace('_', '-')}-app")
     names = {"name_zh": "市图书馆", "name_en": "City Library"}
-    code = source_code.replace("_", "-")
+    code = f"{source_code.replace('_', '-')}-source"
     async with world.database.write() as tx:
         await partner.add_partner(
             tx,
@@ -171,7 +175,7 @@ async def test_a_department_sees_its_months_and_can_work_its_marks_out(
         "uniqueness": 1000,
         "first_time_right": 1000,
     }
-    assert (october["mark"], november["mark"]) == (65, 85)
+    assert (october["mark"], november["mark"]) == (65, 87)
 
 
 async def test_one_month_can_be_asked_for_and_a_month_without_lines_has_no_mark(
@@ -271,7 +275,7 @@ async def test_operators_see_every_source_by_command(
         NOTHING | IN_NOVEMBER,
         NOTHING | IN_OCTOBER,
     ]
-    assert [each["mark"] for each in facts["items"]] == [85, 65]
+    assert [each["mark"] for each in facts["items"]] == [87, 65]
     table = await run("--month", "2026-10")
     (row,) = [line.split() for line in table.splitlines() if CLASS in line]
     assert row == ["2026-10", SOURCE, CLASS, "4", "2", "0", "0", "1", "of", "2", "65"]
@@ -285,4 +289,4 @@ def test_counts_of_the_command_and_of_the_interface_are_those_of_the_rule() -> N
         month=NOW.date().replace(day=1),
         **{name: IN_NOVEMBER.get(name, 0) for name in NOTHING if name != "lines"},
     )
-    assert (counts.lines, measure(counts).mark) == (5, 85)
+    assert (counts.lines, measure(counts).mark) == (7, 87)
