@@ -1,0 +1,287 @@
+"""Goal: a scorecard comes into force by two people who saw what it does, once, everywhere at once.
+
+Method: the real verbs on a real PostgreSQL; races are tasks on connections of their own; the
+worker's part is carried out from the outbox.
+"""
+
+import asyncio
+from datetime import date, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from backend.app import House
+from backend.kit.ids import new_id
+from backend.kit.postgres import Database, ReadTx
+from backend.kit.problem import Refusal
+from backend.programme import service as programme
+from backend.programme.service.dependence import ProgrammeRules
+from backend.record.rules.catalogue import DataFault
+from backend.score import service
+from backend.score.rules.report import Report
+from backend.score.service import Submitted
+from tests.support.crowd import Crowd
+
+EXAMPLE = (Path(__file__).parents[2] / "docs/examples/scorecard-2026-2.toml").read_text("utf-8")
+
+
+class Desk:
+    """The two people of a city, and what they do with scorecards."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+
+    async def submit(self, text: str = EXAMPLE, by: str = "李薇") -> tuple[str, Submitted]:
+        """Hand a scorecard in."""
+        async with self.house.database.write() as tx:
+            return await service.submit(tx, text=text, submitted_by=by, now=self.house.clock.now())
+
+    async def report(self, version: str | None = "2026-2", as_of: date | None = None) -> UUID:
+        """Make a report and keep it."""
+        async with self.house.database.read() as tx:
+            report = await self._worked_out(tx, version, as_of)
+        async with self.house.database.write() as tx:
+            await service.keep_report(tx, report=report)
+        return report.report_id
+
+    async def _worked_out(self, tx: ReadTx, version: str | None, as_of: date | None) -> Report:
+        return await service.work_out_report(
+            tx,
+            version=version,
+            as_of=as_of,
+            made_by="李薇",
+            vault=self.house.vault,
+            now=self.house.clock.now(),
+        )
+
+    async def approve(self, report_id: UUID, by: str, version: str = "2026-2") -> bool:
+        """Approve a scorecard."""
+        async with self.house.database.write() as tx:
+            return await service.approve(
+                tx,
+                version=version,
+                report_id=report_id,
+                approver=by,
+                dependants=ProgrammeRules(),
+                now=self.house.clock.now(),
+            )
+
+    async def in_force(self) -> str:
+        """Return the version in force, as any process sees it."""
+        async with self.house.database.read() as tx:
+            return (await service.scorecard_in_force(tx)).version
+
+
+@pytest.fixture
+def desk(house: House) -> Desk:
+    """A city whose scorecard is the one that comes with the service."""
+    return Desk(house)
+
+
+async def refused(code: str, approval: object, **facts: object) -> None:
+    """Expect a refusal."""
+    with pytest.raises(Refusal) as caught:
+        await approval  # type: ignore[misc] - a coroutine of any verb
+    assert caught.value.code == code
+    for name, value in facts.items():
+        assert caught.value.facts[name] == value
+
+
+async def test_two_people_bring_it_into_force_and_one_does_not(desk: Desk):
+    assert await desk.submit() == ("2026-2", Submitted.NEW)
+    report = await desk.report()
+    assert not await desk.approve(report, "李薇"), "who handed it in may be one of the two"
+    assert await desk.in_force() == "2026-1"
+    await refused("scorecard_approver_repeated", desk.approve(report, "李薇"))
+    await refused("scorecard_approver_repeated", desk.approve(report, "  李薇 "))
+    assert await desk.approve(report, "王强")
+    assert await desk.in_force() == "2026-2"
+    await refused("scorecard_settled", desk.approve(report, "赵敏"))
+
+
+async def test_a_name_is_the_same_in_whatever_case_and_width(desk: Desk):
+    await desk.submit()
+    report = await desk.report()
+    await desk.approve(report, "Li Wei")
+    await refused("scorecard_approver_repeated", desk.approve(report, "LI  ＷEI"))
+    await refused("person_invalid", desk.approve(report, " "))
+
+
+async def test_handing_in_again_changes_nothing_and_another_text_is_refused(desk: Desk):
+    await desk.submit()
+    assert await desk.submit(by="王强") == ("2026-2", Submitted.UNCHANGED)
+    await refused("scorecard_version_taken", desk.submit(EXAMPLE + "# another text\n"))
+
+
+async def test_what_can_not_be_proved_is_not_even_kept(desk: Desk):
+    with pytest.raises(DataFault, match="the curve falls"):
+        await desk.submit(EXAMPLE.replace("[5, 40], [20, 65]", "[5, 70], [20, 65]"))
+    async with desk.house.database.read() as tx:
+        assert [each.stored.version for each in await service.list_scorecards(tx)] == ["2026-1"]
+
+
+async def test_a_report_about_another_scorecard_is_no_ground(desk: Desk):
+    await desk.submit()
+    other = await desk.report(version=None)
+    await refused("scorecard_report_unfit", desk.approve(other, "王强"), fault="other_scorecard")
+    unknown = new_id(desk.house.clock.now())
+    await refused("scorecard_report_unknown", desk.approve(unknown, "王强"))
+    await refused("scorecard_unknown", desk.approve(other, "王强", version="2030-1"))
+
+
+async def test_a_report_is_good_for_thirty_days(desk: Desk):
+    await desk.submit()
+    report = await desk.report()
+    desk.house.clock.advance(timedelta(days=30))
+    assert not await desk.approve(report, "王强")
+    desk.house.clock.advance(timedelta(days=1))
+    await refused("scorecard_report_unfit", desk.approve(report, "李薇"), fault="outdated")
+    # The first approval has lapsed with its report: the same person may give it again.
+    fresh = await desk.report()
+    assert not await desk.approve(fresh, "李薇")
+    assert await desk.approve(fresh, "王强")
+
+
+async def test_a_backtest_of_long_ago_is_no_ground(desk: Desk):
+    await desk.submit()
+    report = await desk.report(as_of=date(2026, 1, 1))
+    await refused("scorecard_report_unfit", desk.approve(report, "王强"), fault="outdated")
+
+
+async def test_a_report_beside_a_former_champion_is_no_ground(desk: Desk):
+    await desk.submit()
+    await desk.submit(EXAMPLE.replace('"2026-2"', '"2026-3"'))
+    older = await desk.report("2026-3")
+    assert not await desk.approve(older, "王强", version="2026-3")
+    report = await desk.report()
+    for person in ("李薇", "王强"):
+        await desk.approve(report, person)
+    assert await desk.in_force() == "2026-2"
+    await refused(
+        "scorecard_report_unfit",
+        desk.approve(older, "李薇", version="2026-3"),
+        fault="other_champion",
+    )
+    fresh = await desk.report("2026-3")
+    assert not await desk.approve(fresh, "李薇", version="2026-3")
+    assert await desk.approve(fresh, "王强", version="2026-3")
+
+
+async def test_two_approvals_at_one_moment_bring_it_into_force_once(desk: Desk):
+    await desk.submit()
+    report = await desk.report()
+    done = await asyncio.gather(
+        *(desk.approve(report, person) for person in ("李薇", "王强", "赵敏")),
+        return_exceptions=True,
+    )
+    assert sorted(each for each in done if isinstance(each, bool)) == [False, True]
+    (late,) = [each for each in done if isinstance(each, Refusal)]
+    assert late.code == "scorecard_settled"
+    async with desk.house.database.read() as tx:
+        found = await service.find_listed(tx, version="2026-2")
+    assert len(found.approvals) == 2
+    assert await events_of(desk.house.database) == 1
+
+
+async def test_the_same_person_twice_at_one_moment_counts_once(desk: Desk):
+    await desk.submit()
+    report = await desk.report()
+    done = await asyncio.gather(
+        *(desk.approve(report, "王强") for _ in range(4)), return_exceptions=True
+    )
+    assert [each for each in done if isinstance(each, bool)] == [False]
+    assert await desk.in_force() == "2026-1"
+
+
+async def test_two_scorecards_at_one_moment_do_not_both_follow_the_same_champion(desk: Desk):
+    await desk.submit()
+    await desk.submit(EXAMPLE.replace('"2026-2"', '"2026-3"'))
+    reports = {version: await desk.report(version) for version in ("2026-2", "2026-3")}
+    for version, report in reports.items():
+        assert not await desk.approve(report, "李薇", version=version)
+    done = await asyncio.gather(
+        *(desk.approve(report, "王强", version=v) for v, report in reports.items()),
+        return_exceptions=True,
+    )
+    assert [each for each in done if isinstance(each, bool)] == [True]
+    (late,) = [each for each in done if isinstance(each, Refusal)]
+    assert late.facts["fault"] == "other_champion"
+
+
+async def events_of(database: Database) -> int:
+    """Count the events that a scorecard came into force."""
+    async with database.read() as tx:
+        return await tx.fetch_value(
+            int, "SELECT count(*) FROM outbox WHERE topic = 'scorecard.in_force'"
+        )
+
+
+async def test_a_clock_that_goes_back_does_not_keep_it_from_force(desk: Desk):
+    await desk.submit()
+    desk.house.clock.advance(timedelta(hours=-3))
+    report = await desk.report()
+    for person in ("李薇", "王强"):
+        await desk.approve(report, person)
+    assert await desk.in_force() == "2026-2"
+
+
+async def test_every_score_follows_even_if_nobody_but_the_worker_is_left(desk: Desk):
+    crowd = Crowd(desk.house)
+    await crowd.join(*range(5))
+    await crowd.report("volunteer_federation", "volunteer_service", date(2026, 10, 1), {1: 5})
+    await crowd.work()
+    await desk.submit()
+    report = await desk.report()
+    async with desk.house.database.read() as tx:
+        before = await service.get(tx, subject_id=crowd.subject(1))
+    for person in ("李薇", "王强"):
+        await desk.approve(report, person)
+    await crowd.work()
+    async with desk.house.database.read() as tx:
+        after = [await service.get(tx, subject_id=crowd.subject(serial)) for serial in range(5)]
+    assert {each.scorecard_version for each in after} == {"2026-2"}
+    assert after[1].points > before.points, "the first five hours count more"
+    assert after[1].revision == before.revision + 1
+
+
+async def test_a_scorecard_without_what_programmes_ask_for_is_not_approved(desk: Desk):
+    async with desk.house.database.write() as tx:
+        await programme.publish_packaged(tx, now=desk.house.clock.now())
+    # Volunteer hours go, and what they gave goes to another indicator, so that it can be proved.
+    without = EXAMPLE.replace('code = "volunteer_hours"', 'code = "hours_of_volunteering"')
+    await desk.submit(without)
+    report = await desk.report()
+    with pytest.raises(Refusal) as caught:
+        await desk.approve(report, "王强")
+    assert caught.value.code == "scorecard_dependants"
+    (fault,) = caught.value.facts["faults"]  # type: ignore[misc] - a list of texts
+    assert "indicator.volunteer_hours" in fault
+    assert "library" in fault
+
+
+async def test_what_comes_with_the_service_is_published_once_and_never_over_a_citys_own(
+    desk: Desk,
+):
+    async with desk.house.database.write() as tx:
+        assert await service.publish_packaged(tx, desk.house.clock.now()) is None
+        (packaged,) = await service.list_scorecards(tx)
+    assert len({each.approver for each in packaged.approvals}) == 2
+    assert packaged.state == "in_force"
+
+
+async def test_without_a_scorecard_nobody_is_scored(database: Database):
+    async with database.write() as tx:
+        await tx.execute("UPDATE scorecard SET in_force_at = NULL")
+        with pytest.raises(Refusal, match="scorecard_missing"):
+            await service.scorecard_in_force(tx)
+
+
+async def test_the_first_scorecard_of_a_city_needs_two_people_as_well(desk: Desk):
+    async with desk.house.database.write() as tx:
+        await tx.execute("UPDATE scorecard SET in_force_at = NULL")
+    await desk.submit()
+    report = await desk.report()
+    assert not await desk.approve(report, "李薇")
+    assert await desk.approve(report, "王强")
+    assert await desk.in_force() == "2026-2"
