@@ -11,6 +11,7 @@ from litestar.exceptions import HTTPException
 from backend.kit.problem import Refusal
 from backend.web import (
     accesses,
+    catalogue,
     consent,
     consents,
     home,
@@ -35,6 +36,7 @@ PAGES = Router(
     path="/",
     route_handlers=[
         *accesses.ROUTES,
+        *catalogue.ROUTES,
         *consent.ROUTES,
         *consents.ROUTES,
         *home.ROUTES,
