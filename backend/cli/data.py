@@ -204,7 +204,7 @@ async def _bring_in(
                 task = bar.add_task("people", total=joined)
             joiners = await city_seed.join(
                 database,
-                people[NAMED : NAMED + joined],
+                city_seed.who_joins(people[NAMED:], joined),
                 register=register,
                 hooks=Participation(),
                 vault=vault,

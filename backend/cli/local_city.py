@@ -25,12 +25,15 @@ from backend.partner import service as partner
 from backend.partner.rules import DEMO_KID_PREFIX
 from backend.programme import service as programme
 from backend.record import service as record
+from backend.score import service as score
 from backend.settings import DEMO_KEY_MARK, Settings
 
 PARTNER: Final = "city-library"
 CLIENT: Final = "library-demo"
 # Nobody listens there: whoever plays the library reads the address it is sent back to.
 REDIRECT_URI: Final = "http://127.0.0.1:8765/callback"
+# So many of the city's people have joined by themselves: enough for a report about a scorecard.
+JOINED_OF, JOINED_MAX = 5, 1_000
 SHOWN_PEOPLE: Final = {
     "林晓": "may borrow without a deposit once she has joined",
     "周平": "has few records: not yet",
@@ -103,6 +106,8 @@ async def _prepare(settings: Settings) -> bool:
         await oauth.ensure_signing_key(tx, vault=open_vault(settings), now=now)
         await calendar.import_packaged(tx, now=now)
         await record.publish_packaged_catalogue(tx, now=now)
+        if version := await score.publish_packaged(tx, now):
+            click.echo(f"published scorecard: {version}")
         published = await programme.publish_packaged(tx, now=now)
         if published:
             click.echo(f"published programmes: {', '.join(published)}")
@@ -127,6 +132,7 @@ def _demo(settings: Settings) -> Path:
 def _seed(environment: Mapping[str, str], citizens: int, stop: Stop) -> None:
     # A process of its own: it shows its progress, and can be stopped in the middle.
     words = ["seed", "--citizens", str(citizens), "--seed", "1"]
+    words += ["--joined", str(min(JOINED_MAX, citizens // JOINED_OF))]
     if stop.call([sys.executable, "-m", "backend", *words], environment) != 0:
         raise Fault("the demo city could not be made")
 

@@ -82,6 +82,12 @@ def write_register(path: Path, people: Sequence[NamedPerson], vault: Vault) -> N
     fresh.replace(path)
 
 
+def who_joins(people: Sequence[NamedPerson], count: int) -> Sequence[NamedPerson]:
+    """Return `count` people from all over the list: numbers tell districts, as in a real city."""
+    assert 0 <= count <= len(people), "the command checks its options"
+    return [people[place * len(people) // count] for place in range(count)]
+
+
 async def join(
     database: Database,
     people: Sequence[NamedPerson],
