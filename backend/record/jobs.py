@@ -1,26 +1,30 @@
 """Sending a whole file in: one transaction a chunk, safe to be killed and to be run again."""
 
+import asyncio
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing
 from datetime import datetime
 from io import BufferedReader, BytesIO
 from uuid import UUID
 
 from backend.event.rules import Event
-from backend.kit.clock import Clock, city_date
+from backend.kit.clock import Clock
 from backend.kit.crypto import Vault
 from backend.kit.postgres import Database, Tx
 from backend.record import service
+from backend.record.rules.layout import PLAIN, Layout
 from backend.record.rules.submission import (
     CHUNK_LINES,
-    RowReader,
+    Chunk,
     Submission,
-    parse_header,
-    read_chunks,
-    split_lines,
+    check_beginning,
+    read_file,
 )
 
 BLOCK_BYTES = 262_144
+# More than a city ends in an hour; a worker's job has to be short.
+PURGE_BATCHES = 20
 Content = BufferedReader | BytesIO
 
 
@@ -39,9 +43,10 @@ async def send_submission(
     batch_id: str | None,
     vault: Vault,
     clock: Clock,
+    layout: Layout = PLAIN,
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> Submission:
-    """Take a CSV file in and return what came of it; `on_progress` gets bytes done.
+    """Take a file in and return what came of it; `on_progress` gets bytes done.
 
     Sent again after a crash it goes on where it stood; sent again when it is all in, it is not
     read again. Without `batch_id` the content names itself. Raises Refusal: see
@@ -52,10 +57,10 @@ async def send_submission(
         record_class = await service.check_sender(
             tx, source_code=source_code, class_code=class_code
         )
-    content.seek(0)
-    header = next(split_lines(_blocks(content), first_number=1, offset=0), None)
-    columns = parse_header(header)
-    assert header is not None, "a file with columns has a first line"
+        layout = await service.layout_for(
+            tx, layout, source_code=source_code, class_code=class_code
+        )
+    check_beginning(layout, _blocks(content, 0))
     async with database.write() as tx:
         submission = await service.open_submission(
             tx,
@@ -65,27 +70,43 @@ async def send_submission(
             content_digest=digest,
             now=clock.now(),
         )
-    # The days of all lines are held against the day the file first came in, also when the rest
-    # of it comes later: the same file has the same answer.
-    today = city_date(submission.received_at)
-    reader = RowReader(columns, record_class=record_class, today=today)
     while submission.completed_at is None:
-        begin = submission.bytes_done or header.end
-        content.seek(begin)
-        lines = split_lines(_blocks(content), first_number=submission.lines_done + 2, offset=begin)
-        for chunk in read_chunks(lines, reader, begin=submission.bytes_done, lines_max=CHUNK_LINES):
-            async with database.write() as tx:
-                submission = await service.take_chunk(
-                    tx,
-                    submission_id=submission.submission_id,
-                    chunk=chunk,
-                    vault=vault,
-                    now=clock.now(),
-                )
-            on_progress(submission.bytes_done)
-            if submission.completed_at is not None or submission.bytes_done != chunk.end:
-                break  # somebody else is sending the same file: go on behind them
+        chunks = read_file(
+            lambda begin: _blocks(content, begin),
+            submission,
+            layout=layout,
+            record_class=record_class,
+            lines_max=CHUNK_LINES,
+        )
+        async with aclosing(_read_ahead(chunks)) as ahead:
+            async for chunk in ahead:
+                async with database.write() as tx:
+                    submission = await service.take_chunk(
+                        tx,
+                        submission_id=submission.submission_id,
+                        chunk=chunk,
+                        vault=vault,
+                        now=clock.now(),
+                    )
+                on_progress(submission.bytes_done)
+                if submission.completed_at is not None or submission.bytes_done != chunk.end:
+                    break  # somebody else is sending the same file: go on behind them
     return submission
+
+
+async def _read_ahead(chunks: Iterator[Chunk]) -> AsyncGenerator[Chunk, None]:
+    """Give chunks while the next one is read in a thread: the server works meanwhile.
+
+    One chunk is read ahead, no more; whoever stops early has it read to its end first.
+    """
+    reading = asyncio.ensure_future(asyncio.to_thread(next, chunks, None))
+    try:
+        while (chunk := await asyncio.shield(reading)) is not None:
+            reading = asyncio.ensure_future(asyncio.to_thread(next, chunks, None))
+            yield chunk
+    finally:
+        # The file is one: nobody may go on reading it elsewhere while a thread does here.
+        await asyncio.wait([reading])
 
 
 async def take_upload(tx: Tx, *, event: Event, vault: Vault, now: datetime) -> None:
@@ -97,5 +118,28 @@ async def take_upload(tx: Tx, *, event: Event, vault: Vault, now: datetime) -> N
     await service.take_upload(tx, submission_id=submission_id, vault=vault, now=now)
 
 
-def _blocks(content: Content) -> Iterator[bytes]:
+def _blocks(content: Content, begin: int) -> Iterator[bytes]:
+    content.seek(begin)
     return iter(lambda: content.read(BLOCK_BYTES), b"")
+
+
+async def purge_records(
+    database: Database, *, vault: Vault, clock: Clock, batches: int | None = PURGE_BATCHES
+) -> service.PurgeCount:
+    """Delete what has ended and what was kept aside long enough, a batch a transaction.
+
+    At most `batches` of each, all of it with None; run again, it goes on with what is left.
+    """
+    total, number = service.PurgeCount(), 0
+    has_records = has_faults = True
+    while (has_records or has_faults) and (batches is None or number < batches):
+        if has_records:
+            async with database.write() as tx:
+                versions = await service.purge_ended(tx, vault=vault, now=clock.now())
+            total.versions, has_records = total.versions + versions, versions > 0
+        if has_faults:
+            async with database.write() as tx:
+                faults = await service.purge_faults(tx, now=clock.now())
+            total.faults, has_faults = total.faults + faults, faults > 0
+        number += 1
+    return total

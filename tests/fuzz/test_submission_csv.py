@@ -13,17 +13,10 @@ from hypothesis import strategies as st
 from backend.kit.problem import Refusal
 from backend.record.rules.catalogue import load_catalogue
 from backend.record.rules.fault import LINE_BYTES_MAX, MESSAGES, Fault
-from backend.record.rules.submission import (
-    CHUNK_LINES,
-    COLUMNS,
-    REQUIRED_COLUMNS,
-    Line,
-    Row,
-    RowReader,
-    parse_header,
-    read_chunks,
-    split_lines,
-)
+from backend.record.rules.layout import COLUMNS, REQUIRED_COLUMNS, parse_header
+from backend.record.rules.line import Line, split_lines
+from backend.record.rules.row import Row, RowReader
+from backend.record.rules.submission import CHUNK_LINES, read_chunks
 from tests.support.citizen import national_id
 
 _DATA = files("backend.record") / "data"

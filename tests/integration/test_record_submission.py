@@ -113,7 +113,7 @@ async def test_good_lines_go_in_and_bad_ones_are_kept_aside_with_line_column_and
     assert [each.external_id for each in await desk.records()] == ["lib-1", "lib-3"]
     assert await desk.faults(done) == [
         (3, "national_id", "national_id_form"),
-        (5, "", "utf8_broken"),
+        (5, "", "encoding_broken"),
         (6, "quantity", "quantity_negative"),
     ]
 
@@ -263,8 +263,8 @@ async def test_an_adverse_record_is_stored_with_its_end(desk: Desk):
 async def test_only_subjects_whose_records_changed_are_announced_in_small_events(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(service, "SUBJECTS_PER_EVENT", 2)
-    await desk.send(file_of(*(line(1, person=person) for person in range(1, 6)), "x"))
+    monkeypatch.setattr("backend.record.service.submission.SUBJECTS_PER_EVENT", 2)
+    await desk.send(file_of(*(line(person, person=person) for person in range(1, 6)), "x"))
     async with desk.database.write() as tx:
         events = await event.claim(tx, now=desk.clock.now())
     sizes = [len(each.payload["subject_ids"]) for each in events]

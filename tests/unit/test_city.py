@@ -15,15 +15,11 @@ from backend.citizen import rules as citizen_rules
 from backend.cli.city.conduct import make_entries
 from backend.cli.city.handin import City, find_city, read_people, write_city
 from backend.cli.city.people import make_people
+from backend.record.rules.layout import parse_header
 from backend.record.rules.life import Record, ends_on_of
-from backend.record.rules.submission import (
-    Line,
-    Row,
-    RowReader,
-    parse_header,
-    read_chunks,
-    split_lines,
-)
+from backend.record.rules.line import Line, split_lines
+from backend.record.rules.row import Row, RowReader
+from backend.record.rules.submission import read_chunks
 from backend.record.service import packaged_catalogue
 from backend.score.rules.engine import score_records
 from backend.score.rules.state import facts_of

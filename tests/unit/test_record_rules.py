@@ -17,6 +17,7 @@ import pytest
 from backend.kit.problem import Refusal
 from backend.record.rules.catalogue import RecordClass, load_catalogue
 from backend.record.rules.fault import LINE_BYTES_MAX, MESSAGES, Fault, FaultCode
+from backend.record.rules.layout import COLUMNS, parse_header
 from backend.record.rules.life import (
     Record,
     RecordVersion,
@@ -28,15 +29,9 @@ from backend.record.rules.life import (
     stands,
     stood_at,
 )
-from backend.record.rules.submission import (
-    COLUMNS,
-    Line,
-    Row,
-    RowReader,
-    check_batch_id,
-    parse_header,
-    split_lines,
-)
+from backend.record.rules.line import Line, split_lines
+from backend.record.rules.row import Row, RowReader
+from backend.record.rules.submission import check_batch_id
 from tests.support.citizen import national_id
 
 DATA = files("backend.record") / "data"
@@ -162,7 +157,8 @@ def read(text: str | bytes, code: str = "library_return") -> Row | list[tuple[st
 class TestLine:
     def test_a_good_line_becomes_a_row(self):
         assert read(f"{ADULT},lib-1,2,2026-05-01,2026-05-20,3") == Row(
-            7, ADULT, "lib-1", 2, 3, date(2026, 5, 1), date(2026, 5, 20)
+            *(7, ADULT, "lib-1", 2, 3, date(2026, 5, 1), date(2026, 5, 20)),
+            *(date(2029, 5, 20), "report"),
         )
 
     def test_what_may_be_left_out_has_a_plain_meaning(self):
@@ -224,7 +220,7 @@ class TestLine:
 
     def test_broken_utf8_spoils_its_own_line_only(self):
         broken = f"{ADULT},lib-".encode() + b"\xff\xfe,1,2026-05-01,,1"
-        assert read(broken) == [("", "utf8_broken")]
+        assert read(broken) == [("", "encoding_broken")]
 
     def test_every_fault_of_a_line_is_told(self):
         found = read("12345,=x,v,soon,,-1")
@@ -245,14 +241,14 @@ class TestLine:
     @pytest.mark.parametrize(
         ("decided_on", "ended_on", "is_taken"),
         [
-            ("2023-03-07", "", True),  # decided on the eighteenth birthday
-            ("2023-03-06", "", False),
-            ("2024-05-01", "2023-03-07", True),
-            ("2024-05-01", "2023-03-06", False),  # decided later, done as a minor
+            ("2025-03-07", "", True),  # decided on the eighteenth birthday
+            ("2025-03-06", "", False),
+            ("2026-05-01", "2025-03-07", True),
+            ("2026-05-01", "2025-03-06", False),  # decided later, done as a minor
         ],
     )
     def test_what_a_minor_did_is_held_against_nobody(self, decided_on, ended_on, is_taken):
-        person = national_id(1, date(2005, 3, 7))
+        person = national_id(1, date(2007, 3, 7))
         found = read(f"{person},d-1,1,{decided_on},{ended_on},1", "penalty_serious")
         if is_taken:
             assert isinstance(found, Row)
@@ -260,8 +256,8 @@ class TestLine:
             assert found == [("occurred_on", "conduct_under_age")]
 
     def test_the_good_that_a_minor_did_counts_once_of_age(self):
-        person = national_id(1, date(2005, 3, 7))
-        assert isinstance(read(f"{person},lib-1,1,2021-05-01,,1"), Row)
+        person = national_id(1, date(2006, 3, 7))
+        assert isinstance(read(f"{person},lib-1,1,2023-12-01,,1"), Row)
 
     def test_a_person_remembered_is_judged_like_a_person_met(self):
         one = reader()

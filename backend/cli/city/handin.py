@@ -16,6 +16,8 @@ import msgspec
 
 from backend.cli.city.conduct import Entry, make_entries
 from backend.cli.city.people import Person, make_people
+from backend.record.rules.life import ends_on_of
+from backend.record.service import packaged_catalogue
 
 HEADER = "national_id,external_id,version,occurred_on,ended_on,quantity"
 MANIFEST = "city.json"
@@ -61,6 +63,8 @@ def write_city(directory: Path, *, citizens: int, seed: int, as_of: date) -> Cit
     _write(directory / "people.csv", _people_csv(people))
     by_file: dict[tuple[str, str], list[Entry]] = {}
     for entry in make_entries(people, seed=seed, as_of=as_of):
+        if _has_ended(entry, as_of):
+            continue
         by_file.setdefault((entry.source, entry.class_code), []).append(entry)
     files = []
     for (source, class_code), entries in sorted(by_file.items()):
@@ -72,6 +76,16 @@ def write_city(directory: Path, *, citizens: int, seed: int, as_of: date) -> Cit
     city = City(citizens, seed, as_of, files)
     _write(directory / MANIFEST, msgspec.json.format(msgspec.json.encode(city)))
     return city
+
+
+def _has_ended(entry: Entry, as_of: date) -> bool:
+    """Say whether a department has deleted a record already: it hands in no such thing."""
+    ends_on = ends_on_of(
+        packaged_catalogue().classes[entry.class_code],
+        occurred_on=entry.occurred_on,
+        ended_on=entry.ended_on,
+    )
+    return ends_on is not None and ends_on <= as_of
 
 
 def read_people(directory: Path) -> list[tuple[str, str, str]]:

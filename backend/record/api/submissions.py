@@ -31,11 +31,11 @@ from backend.record.api.described import CSV, FaultsOperation, FileOperation
 from backend.record.api.faults import csv_of_faults
 from backend.record.api.upload import lay_down
 from backend.record.rules.fault import StoredFault
+from backend.record.rules.layout import Encoding
 from backend.record.rules.submission import Submission
 from backend.record.rules.upload import (
     PART_BYTES,
     UPLOAD_BYTES_MAX,
-    Encoding,
     Sending,
     read_layout,
 )

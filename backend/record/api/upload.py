@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+import msgspec
 from litestar.exceptions import HTTPException
 
 from backend.kit.clock import Clock
@@ -31,6 +32,11 @@ async def lay_down(
     """
     async with database.write() as tx:
         upload_id = await service.begin_upload(tx, sending=sending, now=clock.now())
+        # What the source calls its columns today goes with the file, however late it is taken in.
+        layout = await service.layout_for(
+            tx, sending.layout, source_code=sending.source_code, class_code=sending.class_code
+        )
+    sending = msgspec.structs.replace(sending, layout=layout)
     tally = Tally(sending.layout)
     try:
         async for piece in pieces:

@@ -6,11 +6,11 @@ It is laid down in parts while it arrives, and taken in afterwards.
 import hashlib
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Literal
 
 import msgspec
 
 from backend.kit.problem import Refusal
+from backend.record.rules.layout import Encoding, Form, Layout
 from backend.record.rules.source import COLUMN_NAMES, HEADER_CHARACTERS_MAX
 
 PART_BYTES = 1_048_576
@@ -25,9 +25,6 @@ UPLOADS_WAITING_MAX = 20
 CHUNKS_PER_TURN = 5
 TURN_MILLISECONDS = 5_000
 
-Form = Literal["csv", "jsonl"]
-Encoding = Literal["utf-8", "gb18030"]
-
 _FORMS: dict[str, Form] = {
     "text/csv": "csv",
     "application/jsonl": "jsonl",
@@ -35,18 +32,6 @@ _FORMS: dict[str, Form] = {
 }
 MEDIA_TYPES = tuple(_FORMS)
 _ENCODINGS: tuple[Encoding, ...] = ("utf-8", "gb18030")
-
-
-class Layout(msgspec.Struct, frozen=True):
-    """How the lines of a file are to be read.
-
-    `columns` says what this file calls a column (our name → its header), where it differs from
-    what the catalogue knows of the source's exports.
-    """
-
-    form: Form
-    encoding: Encoding
-    columns: dict[str, str]
 
 
 class Sending(msgspec.Struct, frozen=True):

@@ -29,18 +29,17 @@ from backend.record.service.life import (
 )
 from backend.record.service.past import cursor_at, list_versions
 from backend.record.service.purge import (
+    LineProof,
     PurgeCount,
     PurgeProof,
     count_purge,
-    prove_purged,
+    prove_lines,
     purge_ended,
     purge_faults,
 )
 from backend.record.service.quality import list_quality, time_reports
-from backend.record.service.submission import (
+from backend.record.service.reading import (
     FAULTS_SHOWN_MAX,
-    RECORDS_CHANGED,
-    SUBJECTS_PER_EVENT,
     RecordPage,
     list_current,
     list_current_by_subject,
@@ -48,6 +47,11 @@ from backend.record.service.submission import (
     list_last_reported,
     list_records,
     open_line,
+)
+from backend.record.service.submission import (
+    RECORDS_CHANGED,
+    SUBJECTS_PER_EVENT,
+    layout_for,
     open_submission,
     take_chunk,
 )
@@ -72,6 +76,7 @@ __all__ = [
     "SUBMISSION_UPLOADED",
     "CatalogueOutcome",
     "FaultPage",
+    "LineProof",
     "PurgeCount",
     "PurgeProof",
     "RecordPage",
@@ -91,6 +96,7 @@ __all__ = [
     "get_catalogue",
     "get_submission",
     "keep_part",
+    "layout_for",
     "list_current",
     "list_current_by_subject",
     "list_editions",
@@ -107,7 +113,7 @@ __all__ = [
     "open_submission",
     "packaged_catalogue",
     "packaged_texts",
-    "prove_purged",
+    "prove_lines",
     "publish_catalogue",
     "publish_packaged_catalogue",
     "purge_ended",

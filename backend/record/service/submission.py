@@ -1,47 +1,44 @@
-"""The record room's verbs: take a file in chunk by chunk, show what is on record."""
+"""Verbs that take a department's file in, chunk by chunk."""
 
-from collections.abc import Sequence
-from datetime import date, datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
 
 from backend.event import service as event
+from backend.kit.clock import city_date
 from backend.kit.crypto import Vault
 from backend.kit.ids import new_id
-from backend.kit.page import decode_cursor, encode_cursor
 from backend.kit.postgres import ReadTx, Tx
 from backend.kit.problem import Refusal
 from backend.record import store
-from backend.record.rules.catalogue import RecordClass
 from backend.record.rules.fault import LINE_NOT_KEPT, Fault, FaultCode, StoredFault
-from backend.record.rules.life import (
-    Record,
-    RecordVersion,
-    counts,
-    ends_on_of,
-    fingerprint_of,
-)
-from backend.record.rules.submission import (
-    Chunk,
-    Line,
-    Row,
-    Submission,
-    check_batch_id,
-)
-from backend.record.service.catalogue import check_sender
+from backend.record.rules.layout import Layout, with_known_columns
+from backend.record.rules.life import RecordVersion, fingerprint_of
+from backend.record.rules.line import Line
+from backend.record.rules.row import Row
+from backend.record.rules.submission import Chunk, Submission, check_batch_id
+from backend.record.rules.version import Outcome, Settled, VersionKey, settle
+from backend.record.service.catalogue import check_sender, get_catalogue
+from backend.record.service.quality import time_reports
+from backend.record.service.reading import line_aad
+from backend.record.store import version as version_store
 
 RECORDS_CHANGED = "records.changed"
 # An event's handler works in one transaction and locks the participations it touches: short ones.
 SUBJECTS_PER_EVENT = 200
-FAULTS_SHOWN_MAX = 1_000
 
 
-class RecordPage(msgspec.Struct, frozen=True):
-    """One page of a subject's current records, newest first; no cursor on the last."""
+async def layout_for(tx: ReadTx, layout: Layout, *, source_code: str, class_code: str) -> Layout:
+    """Return a file's layout with the headers this source's exports are known to have.
 
-    items: list[Record]
-    next_cursor: str | None
+    Raises Refusal catalogue_missing, submission_source_unknown.
+    """
+    source = (await get_catalogue(tx)).sources.get(source_code)
+    if source is None:
+        raise Refusal("submission_source_unknown")
+    return with_known_columns(layout, source.columns_of(class_code))
 
 
 async def open_submission(
@@ -67,6 +64,13 @@ async def open_submission(
         content_digest=content_digest,
         accepted=0,
         rejected=0,
+        duplicates=0,
+        corrections=0,
+        withdrawals=0,
+        repairs=0,
+        incomplete=0,
+        timed=0,
+        late=0,
         bytes_done=0,
         lines_done=0,
         received_at=now,
@@ -86,7 +90,7 @@ async def take_chunk(
     """Take one chunk of a submission in, whole, and return how far it is now.
 
     A chunk that does not begin where the submission stands changes nothing: somebody else has
-    taken it, and the caller goes on from `bytes_done`.
+    taken it, and the caller goes on from `bytes_done`. Chunks of one source take turns.
     """
     submission = await store.lock_submission(tx, submission_id)
     if submission.completed_at is not None or submission.bytes_done != chunk.begin:
@@ -94,21 +98,33 @@ async def take_chunk(
     record_class = await check_sender(
         tx, source_code=submission.source_code, class_code=submission.class_code
     )
-    rows = [row for _, row in chunk.rows]
-    records = _records(rows, submission, record_class, vault=vault, now=now)
-    new_ids, conflicting_ids = await _insert(tx, records, submission_id)
+    records = _records([row for _, row in chunk.rows], submission, vault=vault, now=now)
+    settled = await _settle(tx, records, submission, now=now)
     conflicts = [
-        (line, [Fault(line.number, "version", FaultCode.VERSION_CONFLICT)])
-        for (line, _), record in zip(chunk.rows, records, strict=True)
-        if record.record_id in conflicting_ids
+        (line, [Fault(line.number, "version", outcome)])
+        if outcome is FaultCode.VERSION_CONFLICT
+        else (line, [Fault(line.number, "external_id", outcome)])
+        for (line, _), outcome in zip(chunk.rows, settled.outcomes, strict=True)
+        if isinstance(outcome, FaultCode)
     ]
     rejected = chunk.rejected + conflicts
     await store.insert_faults(tx, submission_id, _sealed(rejected, submission_id, vault))
-    await _announce(tx, [each for each in records if each.record_id in new_ids], now=now)
+    await _announce(tx, settled.changed, now=now)
+    advanced = _counted(submission, settled.outcomes, rejected)
+    timing = await time_reports(
+        tx,
+        record_class=record_class,
+        days=[
+            (row.occurred_on, row.ended_on)
+            for (_, row), outcome in zip(chunk.rows, settled.outcomes, strict=True)
+            if outcome is Outcome.NEW
+        ],
+        received_on=city_date(submission.received_at),
+    )
     advanced = msgspec.structs.replace(
-        submission,
-        accepted=submission.accepted + len(records) - len(conflicts),
-        rejected=submission.rejected + len(rejected),
+        advanced,
+        timed=submission.timed + timing.timed,
+        late=submission.late + timing.late,
         bytes_done=chunk.end,
         lines_done=submission.lines_done + chunk.line_count,
         completed_at=now if chunk.is_last else None,
@@ -118,149 +134,92 @@ async def take_chunk(
     return advanced
 
 
-async def list_faults(
-    tx: ReadTx, *, submission_id: UUID, after_line: int = 0, limit: int = FAULTS_SHOWN_MAX
-) -> list[StoredFault]:
-    """Return what is wrong with the lines kept aside, by line; at most FAULTS_SHOWN_MAX."""
-    limit = min(limit, FAULTS_SHOWN_MAX)
-    return await store.list_faults(tx, submission_id, after_line=after_line, limit=limit)
-
-
-def open_line(vault: Vault, fault: StoredFault, *, submission_id: UUID) -> bytes:
-    """Return the line a first fault was kept with, as it was handed in; empty if not kept."""
-    assert fault.row_sealed is not None, "only the first fault of a line holds it"
-    aad = _line_aad(submission_id, fault.line_number)
-    return vault.unseal_service(fault.row_sealed, aad=aad)
-
-
-async def list_current(tx: ReadTx, *, subject_id: UUID, as_of: date) -> list[Record]:
-    """Return a subject's records that count on a day: current versions within their life."""
-    records = await store.list_current(tx, [subject_id])
-    return [record for record in records if counts(record, as_of)]
-
-
-async def list_current_by_subject(
-    tx: ReadTx, *, subject_ids: Sequence[UUID]
-) -> dict[UUID, list[Record]]:
-    """Return the current versions of each subject's records, ended ones too; one statement."""
-    by_subject: dict[UUID, list[Record]] = {subject_id: [] for subject_id in subject_ids}
-    for record in await store.list_current(tx, subject_ids):
-        by_subject[record.subject_id].append(record)
-    return by_subject
-
-
-async def list_last_reported(tx: ReadTx, *, subject_ids: Sequence[UUID]) -> dict[UUID, datetime]:
-    """Return when the newest record of each subject came in; who has none is not there."""
-    found = await store.list_last_reported(tx, subject_ids)
-    return {each.subject_id: each.reported_at for each in found}
-
-
-async def list_records(
-    tx: ReadTx, *, subject_id: UUID, cursor: str | None, page_size: int
-) -> RecordPage:
-    """Return one page of what is on record about a subject, newest first.
-
-    Raises Refusal cursor_invalid.
-    """
-    before = None if cursor is None else _place_of(cursor)
-    found = await store.list_page(tx, subject_id, before=before, limit=page_size + 1)
-    items = found[:page_size]
-    if len(found) == len(items):
-        return RecordPage(items, None)
-    last = items[-1]
-    return RecordPage(items, encode_cursor(last.occurred_on.isoformat(), str(last.record_id)))
-
-
-def _place_of(cursor: str) -> tuple[date, UUID]:
-    day, record_id = decode_cursor(cursor, parts=2)
-    try:
-        return date.fromisoformat(day), UUID(record_id)
-    except ValueError:
-        raise Refusal("cursor_invalid") from None
-
-
 def _records(
-    rows: Sequence[Row],
-    submission: Submission,
-    record_class: RecordClass,
-    *,
-    vault: Vault,
-    now: datetime,
+    rows: Sequence[Row], submission: Submission, *, vault: Vault, now: datetime
 ) -> list[RecordVersion]:
-    """Give rows their subject, their id and their end."""
+    """Give rows their subject, their id and what stands for their content."""
     people = {row.national_id for row in rows}
     subject_ids = {national_id: vault.subject_id(national_id) for national_id in people}
     return [
-        _record(row, subject_ids[row.national_id], submission, record_class, now=now)
-        for row in rows
-    ]
-
-
-def _record(
-    row: Row,
-    subject_id: UUID,
-    submission: Submission,
-    record_class: RecordClass,
-    *,
-    now: datetime,
-) -> RecordVersion:
-    ends_on = ends_on_of(record_class, occurred_on=row.occurred_on, ended_on=row.ended_on)
-    return RecordVersion(
-        subject_id=subject_id,
-        record_id=new_id(now),
-        class_code=record_class.code,
-        source_code=submission.source_code,
-        external_id=row.external_id,
-        version=row.version,
-        quantity=row.quantity,
-        occurred_on=row.occurred_on,
-        ended_on=row.ended_on,
-        ends_on=ends_on,
-        reported_at=now,
-        disputed_at=None,
-        repaired_at=None,
-        fingerprint=fingerprint_of(
-            class_code=record_class.code,
+        RecordVersion(
+            subject_id=subject_ids[row.national_id],
+            record_id=new_id(now),
+            class_code=submission.class_code,
             source_code=submission.source_code,
             external_id=row.external_id,
             version=row.version,
             quantity=row.quantity,
             occurred_on=row.occurred_on,
             ended_on=row.ended_on,
-            ends_on=ends_on,
-        ),
-        action="report",
-        superseded_at=None,
-    )
+            ends_on=row.ends_on,
+            reported_at=now,
+            disputed_at=None,
+            repaired_at=None,
+            fingerprint=fingerprint_of(
+                class_code=submission.class_code,
+                source_code=submission.source_code,
+                external_id=row.external_id,
+                version=row.version,
+                quantity=row.quantity,
+                occurred_on=row.occurred_on,
+                ended_on=row.ended_on,
+                ends_on=row.ends_on,
+            ),
+            action=row.action,
+            superseded_at=None,
+        )
+        for row in rows
+    ]
 
 
-async def _insert(
-    tx: Tx, records: Sequence[RecordVersion], submission_id: UUID
-) -> tuple[set[UUID], set[UUID]]:
-    """Insert records; return the ids that went in, and those whose version is there otherwise.
+async def _settle(
+    tx: Tx, records: Sequence[RecordVersion], submission: Submission, *, now: datetime
+) -> Settled:
+    """Settle what arrives with what is on file, and write what comes of it.
 
-    What is in neither was handed in before with the same content: it is on record already.
+    Chunks of one source take turns from here to the end of their transactions: two files never
+    settle the same number at once, in whatever order they name it (ADR 0017).
     """
-    if not records:
-        return set(), set()
-    # Always in the same order: two files that hold the same records would else wait for each
-    # other. Lines of one key keep theirs, so that the first of them goes in.
-    in_order = sorted(records, key=_key)
-    new_ids = await store.insert_records(tx, in_order, submission_id)
-    known = [each for each in records if each.record_id not in new_ids]
-    if not known:
-        return new_ids, set()
-    stored = await store.list_same_versions(tx, known)
-    contents = {_key(each): _content(each) for each in stored}
-    return new_ids, {each.record_id for each in known if contents[_key(each)] != _content(each)}
+    source_code = submission.source_code
+    await version_store.lock_source(tx, source_code)
+    numbers = {each.external_id for each in records}
+    held = await version_store.list_held(tx, source_code, [*numbers]) if numbers else []
+    known = {each.external_id for each in held}
+    keys = [(each.external_id, each.version) for each in records if each.external_id in known]
+    same: Mapping[VersionKey, RecordVersion] = {}
+    if keys:
+        found = await version_store.list_same_versions(tx, source_code, keys)
+        same = {(each.external_id, each.version): each for each in found}
+    settled = settle(records, held, same, now=now)
+    if settled.superseded:
+        await version_store.mark_superseded(tx, source_code, settled.superseded, now=now)
+    if settled.repaired:
+        await version_store.mark_repaired(tx, source_code, settled.repaired, now=now)
+    if settled.inserted:
+        await version_store.insert_records(tx, settled.inserted, submission.submission_id)
+    return settled
 
 
-def _key(record: Record) -> tuple[UUID, str, str, int]:
-    return (record.subject_id, record.source_code, record.external_id, record.version)
-
-
-def _content(record: Record) -> tuple[object, ...]:
-    return (record.class_code, record.quantity, record.occurred_on, record.ended_on)
+def _counted(
+    submission: Submission,
+    outcomes: Sequence[Outcome | FaultCode],
+    rejected: Sequence[tuple[Line, list[Fault]]],
+) -> Submission:
+    """Add up what came of lines."""
+    went_in = [each for each in outcomes if isinstance(each, Outcome)]
+    incomplete = sum(
+        any(fault.code is FaultCode.FIELD_MISSING for fault in faults) for _, faults in rejected
+    )
+    return msgspec.structs.replace(
+        submission,
+        accepted=submission.accepted + len(went_in),
+        rejected=submission.rejected + len(rejected),
+        duplicates=submission.duplicates + went_in.count(Outcome.DUPLICATE),
+        corrections=submission.corrections + went_in.count(Outcome.CORRECTION),
+        withdrawals=submission.withdrawals + went_in.count(Outcome.WITHDRAWAL),
+        repairs=submission.repairs + went_in.count(Outcome.REPAIR),
+        incomplete=submission.incomplete + incomplete,
+    )
 
 
 def _sealed(
@@ -277,7 +236,7 @@ def _sealed(
             if number
             else vault.seal_service(
                 b"" if any(each.code in LINE_NOT_KEPT for each in faults) else line.content,
-                aad=_line_aad(submission_id, line.number),
+                aad=line_aad(submission_id, line.number),
             ),
         )
         for line, faults in rejected
@@ -285,14 +244,9 @@ def _sealed(
     ]
 
 
-def _line_aad(submission_id: UUID, line_number: int) -> str:
-    return f"submission_error|row_sealed|{submission_id}|{line_number}"
-
-
-async def _announce(tx: Tx, inserted: Sequence[Record], *, now: datetime) -> None:
-    """Say whose records changed, in the same transaction: scores follow."""
-    changed = sorted({each.subject_id for each in inserted})
+async def _announce(tx: Tx, subject_ids: Iterable[UUID], *, now: datetime) -> None:
+    """Say of whom something else counts now, in the same transaction: scores follow."""
+    changed = sorted(subject_ids)
     for first in range(0, len(changed), SUBJECTS_PER_EVENT):
-        subject_ids = [str(each) for each in changed[first : first + SUBJECTS_PER_EVENT]]
-        payload = {"subject_ids": subject_ids}
+        payload = {"subject_ids": [str(each) for each in changed[first:][:SUBJECTS_PER_EVENT]]}
         await event.emit(tx, topic=RECORDS_CHANGED, subject_id=None, payload=payload, now=now)

@@ -13,29 +13,22 @@ from uuid import UUID
 import msgspec
 
 from backend.event import service as event
-from backend.kit.clock import city_date
 from backend.kit.crypto import Vault
 from backend.kit.ids import monotonic_milliseconds, new_id
 from backend.kit.postgres import ReadTx, Tx
 from backend.kit.problem import Refusal
-from backend.record.rules.catalogue import RecordClass
+from backend.record.rules import submission as submission_rules
+from backend.record.rules.layout import Encoding, Layout
 from backend.record.rules.submission import (
-    CHUNK_LINES,
-    Chunk,
-    RowReader,
     Submission,
     check_batch_id,
-    parse_header,
-    read_chunks,
-    split_lines,
+    read_file,
 )
 from backend.record.rules.upload import (
     CHUNKS_PER_TURN,
     TURN_MILLISECONDS,
     UPLOAD_KEPT,
     UPLOADS_WAITING_MAX,
-    Encoding,
-    Layout,
     Sending,
     Tally,
 )
@@ -76,8 +69,7 @@ async def begin_upload(tx: Tx, *, sending: Sending, now: datetime) -> UUID:
 
 def check_beginning(layout: Layout, beginning: bytes) -> None:
     """Look at the first line of a file, before the rest is taken; raises as `parse_header`."""
-    if layout.form == "csv":
-        parse_header(next(split_lines([beginning], first_number=1, offset=0), None))
+    submission_rules.check_beginning(layout, [beginning])
 
 
 def seal_part(vault: Vault, upload_id: UUID, *, begin: int, content: bytes) -> UploadPart:
@@ -159,7 +151,8 @@ async def take_upload(tx: Tx, *, submission_id: UUID, vault: Vault, now: datetim
         tx, source_code=submission.source_code, class_code=submission.class_code
     )
     parts = _Parts(tx, laid_down.upload_id, vault)
-    chunks = _chunks(parts, submission, layout, record_class)
+    # Every step of it runs in a thread.
+    chunks = read_file(parts.blocks, submission, layout=layout, record_class=record_class)
     began = monotonic_milliseconds()
     for _ in range(CHUNKS_PER_TURN):
         chunk = await parts.serve(lambda: next(chunks))
@@ -173,23 +166,6 @@ async def take_upload(tx: Tx, *, submission_id: UUID, vault: Vault, now: datetim
         if monotonic_milliseconds() - began > TURN_MILLISECONDS:
             break
     await _go_on(tx, submission_id, now=now)
-
-
-def _chunks(
-    parts: "_Parts", submission: Submission, layout: Layout, record_class: RecordClass
-) -> Iterator[Chunk]:
-    """Read a file on from where its submission stands; every step of it runs in a thread."""
-    header = next(split_lines(parts.blocks(0), first_number=1, offset=0), None)
-    reader = RowReader(
-        parse_header(header),
-        record_class=record_class,
-        # Held against the day the file came in, also when its lines come to their turn later.
-        today=city_date(submission.received_at),
-    )
-    assert header is not None, "a file with columns has a first line"
-    begin = submission.bytes_done or header.end
-    lines = split_lines(parts.blocks(begin), first_number=submission.lines_done + 2, offset=begin)
-    yield from read_chunks(lines, reader, begin=submission.bytes_done, lines_max=CHUNK_LINES)
 
 
 class _Parts:

@@ -2,34 +2,28 @@
 
 from backend.record.store.quality import list_month_counts
 from backend.record.store.submission import (
-    InsertedRecord,
     LastReported,
     get_submission_by_batch,
     insert_faults,
-    insert_records,
     insert_submission,
     list_current,
     list_faults,
     list_last_reported,
     list_page,
-    list_same_versions,
     lock_submission,
     save_progress,
 )
 
 __all__ = [
-    "InsertedRecord",
     "LastReported",
     "get_submission_by_batch",
     "insert_faults",
-    "insert_records",
     "insert_submission",
     "list_current",
     "list_faults",
     "list_last_reported",
     "list_month_counts",
     "list_page",
-    "list_same_versions",
     "lock_submission",
     "save_progress",
 ]

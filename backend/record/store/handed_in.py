@@ -14,7 +14,8 @@ async def find_submission(
     return await tx.fetch_optional(
         Submission,
         """SELECT submission_id, source_code, class_code, batch_id, content_digest, accepted,
-                  rejected, bytes_done, lines_done, received_at, completed_at
+                  rejected, duplicates, corrections, withdrawals, repairs, incomplete, timed, late,
+                  bytes_done, lines_done, received_at, completed_at
            FROM submission WHERE submission_id = $1 AND source_code = $2""",
         submission_id,
         source_code,
@@ -31,7 +32,8 @@ async def list_submissions(
     return await tx.fetch_all(
         Submission,
         """SELECT submission_id, source_code, class_code, batch_id, content_digest, accepted,
-                  rejected, bytes_done, lines_done, received_at, completed_at
+                  rejected, duplicates, corrections, withdrawals, repairs, incomplete, timed, late,
+                  bytes_done, lines_done, received_at, completed_at
            FROM submission
            WHERE source_code = $1 AND ($2::uuid IS NULL OR submission_id < $2)
            ORDER BY submission_id DESC LIMIT $3""",

@@ -8,14 +8,8 @@ import msgspec
 
 from backend.kit.postgres import ReadTx, Tx
 from backend.record.rules.fault import StoredFault
-from backend.record.rules.life import Record, RecordVersion
+from backend.record.rules.life import Record
 from backend.record.rules.submission import Submission
-
-
-class InsertedRecord(msgspec.Struct, frozen=True):
-    """A record that went in."""
-
-    record_id: UUID
 
 
 class LastReported(msgspec.Struct, frozen=True):
@@ -47,7 +41,8 @@ async def get_submission_by_batch(tx: ReadTx, source_code: str, batch_id: str) -
     return await tx.fetch_one(
         Submission,
         """SELECT submission_id, source_code, class_code, batch_id, content_digest, accepted,
-                  rejected, bytes_done, lines_done, received_at, completed_at
+                  rejected, duplicates, corrections, withdrawals, repairs, incomplete, timed, late,
+                  bytes_done, lines_done, received_at, completed_at
            FROM submission WHERE source_code = $1 AND batch_id = $2""",
         source_code,
         batch_id,
@@ -59,7 +54,8 @@ async def lock_submission(tx: Tx, submission_id: UUID) -> Submission:
     return await tx.fetch_one(
         Submission,
         """SELECT submission_id, source_code, class_code, batch_id, content_digest, accepted,
-                  rejected, bytes_done, lines_done, received_at, completed_at
+                  rejected, duplicates, corrections, withdrawals, repairs, incomplete, timed, late,
+                  bytes_done, lines_done, received_at, completed_at
            FROM submission WHERE submission_id = $1 FOR UPDATE""",
         submission_id,
     )
@@ -68,71 +64,23 @@ async def lock_submission(tx: Tx, submission_id: UUID) -> Submission:
 async def save_progress(tx: Tx, submission: Submission) -> None:
     """Write how far a submission is in and what came of its lines."""
     await tx.execute(
-        """UPDATE submission SET accepted = $2, rejected = $3, bytes_done = $4, lines_done = $5,
-               completed_at = $6
+        """UPDATE submission SET accepted = $2, rejected = $3, duplicates = $4, corrections = $5,
+               withdrawals = $6, repairs = $7, incomplete = $8, timed = $9, late = $10,
+               bytes_done = $11, lines_done = $12, completed_at = $13
            WHERE submission_id = $1""",
         submission.submission_id,
         submission.accepted,
         submission.rejected,
+        submission.duplicates,
+        submission.corrections,
+        submission.withdrawals,
+        submission.repairs,
+        submission.incomplete,
+        submission.timed,
+        submission.late,
         submission.bytes_done,
         submission.lines_done,
         submission.completed_at,
-    )
-
-
-async def insert_records(
-    tx: Tx, records: Sequence[RecordVersion], submission_id: UUID
-) -> set[UUID]:
-    """Insert the versions that are not there yet, and return the ids of those that went in."""
-    inserted = await tx.fetch_all(
-        InsertedRecord,
-        """INSERT INTO record (subject_id, record_id, class_code, source_code, external_id,
-               version, quantity, occurred_on, ended_on, ends_on, reported_at, disputed_at,
-               repaired_at, fingerprint, action, superseded_at, submission_id)
-           SELECT *, $17::uuid
-           FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::bigint[],
-                $7::bigint[], $8::date[], $9::date[], $10::date[], $11::timestamptz[],
-                $12::timestamptz[], $13::timestamptz[], $14::bigint[], $15::text[],
-                $16::timestamptz[])
-           ON CONFLICT (subject_id, source_code, external_id, version) DO NOTHING
-           RETURNING record_id""",
-        [each.subject_id for each in records],
-        [each.record_id for each in records],
-        [each.class_code for each in records],
-        [each.source_code for each in records],
-        [each.external_id for each in records],
-        [each.version for each in records],
-        [each.quantity for each in records],
-        [each.occurred_on for each in records],
-        [each.ended_on for each in records],
-        [each.ends_on for each in records],
-        [each.reported_at for each in records],
-        [each.disputed_at for each in records],
-        [each.repaired_at for each in records],
-        [each.fingerprint for each in records],
-        [each.action for each in records],
-        [each.superseded_at for each in records],
-        submission_id,
-    )
-    return {each.record_id for each in inserted}
-
-
-async def list_same_versions(tx: ReadTx, records: Sequence[RecordVersion]) -> list[RecordVersion]:
-    """Return what is stored under the keys (subject, source, external id, version) of records."""
-    return await tx.fetch_all(
-        RecordVersion,
-        """SELECT stored.subject_id, stored.record_id, stored.class_code, stored.source_code,
-                  stored.external_id, stored.version, stored.quantity, stored.occurred_on,
-                  stored.ended_on, stored.ends_on, stored.reported_at,
-                  stored.disputed_at, stored.repaired_at, stored.fingerprint, stored.action,
-                  stored.superseded_at
-           FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[])
-                AS given (subject_id, source_code, external_id, version)
-           JOIN record AS stored USING (subject_id, source_code, external_id, version)""",
-        [each.subject_id for each in records],
-        [each.source_code for each in records],
-        [each.external_id for each in records],
-        [each.version for each in records],
     )
 
 
