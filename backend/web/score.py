@@ -295,8 +295,9 @@ async def show_changes(
     visitor: NamedDependency[Visitor],
     db: NamedDependency[Database],
 ) -> Response[bytes]:
-    """Show what had changed when the score came to be that of a revision."""
-    to_revision = _revision(request.query_params.get("to", ""))
+    """Show what had changed when the score came to be that of a revision, else of the newest."""
+    named = request.query_params.get("to")
+    to_revision = None if named is None else _revision(named)
     async with db.read() as tx:
         changes = await score.get_changes(
             tx, subject_id=visitor.subject_id, from_revision=None, to_revision=to_revision

@@ -160,6 +160,41 @@ async def test_the_main_job_on_a_phone(city: City, scheme: Scheme) -> None:
     assert await page_faults(page, "您没有参加信用+") == []
 
 
+async def test_the_score_is_followed_and_tried_out_on_a_phone(city: City) -> None:
+    person = city.world.national_id(1)
+    fine = [f"{person},p-1,1,2026-06-01,,1"]
+    await city.world.report("city_management_bureau", "penalty_general", fine)
+    page = await (await city.phone()).new_page()
+    await page.goto("/")
+    await sign_in(city, page)
+    await join(page)
+    await page.get_by_role("link", name="分数的一切").click()
+    assert await page_faults(page, "我的信用分") == []
+    await page.get_by_role("img", name="信用分走势").wait_for()
+    behind = page.locator("#reasons ~ ol a").first
+    target = (await behind.get_attribute("href") or "").partition("#")[2]
+    await behind.click()
+    assert await page_faults(page, "我的记录") == []
+    assert page.url.endswith(f"#{target}")
+    assert await page.locator(f"#{target}").is_visible()
+
+    await page.goto("/score/simulation")
+    assert await page_faults(page, "试算") == []
+    await page.get_by_label("哪一类").select_option("volunteer_service")
+    await page.get_by_label("数量").fill("20")
+    await page.get_by_role("button", name="试算").first.click()
+    await page.get_by_role("status").wait_for()
+    assert await page_faults(page, "试算") == []
+    await page.get_by_role("button", name="假如已修复").click()
+    outcome = page.get_by_role("status")
+    await outcome.get_by_text("行政处罚：从 1 项变为 0 项").wait_for()
+    await page.get_by_label("多少个月以后").fill("99")
+    await page.get_by_role("button", name="试算").last.click()
+    await page.get_by_role("alert").get_by_role("link").click()
+    assert await page.evaluate("document.activeElement.id") == "months"
+    assert await page_faults(page, "试算") == []
+
+
 async def test_refusing_leads_back_to_the_merchant_too(city: City) -> None:
     page = await (await city.phone()).new_page()
     await page.goto(await city.ask())
@@ -243,6 +278,10 @@ async def test_a_wide_screen_shows_the_same_pages(city: City) -> None:
         "/programmes": "信易+",
         "/accesses": "查询记录",
         "/consents": "授权",
+        "/records": "我的记录",
+        "/score": "我的信用分",
+        "/score/changes": "变了什么",
+        "/score/simulation": "试算",
         "/leave": "退出信用+",
         "/no-such-page": "没有找到",
     }
