@@ -343,7 +343,8 @@ def _groups(report: Report, groups: Sequence[Group], x: int, y: int) -> list[str
 def _group_cells(shown: GroupSide, columns: Sequence[float], level: int) -> list[str]:
     parts = [label(columns[0], level, f"{round(shown.mean_difference):+d}", size=12, anchor="end")]
     for at, tier in zip(columns[1:], shown.tiers, strict=True):
-        ratio = "–" if tier.ratio_permille is None else f"{tier.ratio_permille / 1000:.2f}"
+        unsaid = "<0.80" if tier.is_low else "–"
+        ratio = unsaid if tier.ratio_permille is None else f"{tier.ratio_permille / 1000:.2f}"
         weight, colour = ("bold", LOW) if tier.is_low else ("normal", INK)
         parts.append(label(at, level, ratio, size=12, anchor="end", weight=weight, colour=colour))
     return parts

@@ -59,9 +59,11 @@ class Contribution(msgspec.Struct, frozen=True):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """How well points foretold who would perform: null with a reason when that can't be told.
+    """How well points foretold what would be performed: null with a reason when it can't be told.
 
-    `separation` is the Kolmogorov-Smirnov statistic, `area` that under the ROC curve.
+    Asked of each contract or bill, not of each person: somebody who has many meets more of both.
+    `*_people`: whose they are. `separation` is the Kolmogorov-Smirnov statistic, `area` that
+    under the ROC curve.
     """
 
     performed_people: int | None

@@ -71,8 +71,8 @@ def make_report(sample: Sample, heading: Heading) -> Report:
         challenger_version=challenger.scorecard.version if challenger else None,
         is_told=is_told,
         participants=told(sample.participants),
-        champion=_side(champion, heading) if champion and is_told else None,
-        challenger=_side(challenger, heading) if challenger and is_told else None,
+        champion=_side(champion, sample, heading) if champion and is_told else None,
+        challenger=_side(challenger, sample, heading) if challenger and is_told else None,
         movement=_movement(sample) if both and is_told else None,
         thin_files=_thin_files(sample) if is_told else None,
         parity=_parity(sample) if is_told else None,
@@ -89,7 +89,7 @@ def _share(count: int | None, whole: int) -> int | None:
     return (2 * count + K - 1) * PERMILLE // (2 * whole + K - 1) if count else 0
 
 
-def _side(side: SideSample, heading: Heading) -> Side:
+def _side(side: SideSample, sample: Sample, heading: Heading) -> Side:
     scorecard, whole = side.scorecard, told(people(side.spread))
     edges = [scorecard.range_points * place // BINS for place in range(BINS + 1)]
     edges = sorted({*edges})  # a range of less than BINS points has fewer bins
@@ -109,7 +109,7 @@ def _side(side: SideSample, heading: Heading) -> Side:
         tiers=_tiers(side, whole),
         dimensions=_dimensions(side),
         indicators=_indicators(side),
-        outcome=_outcome(side, is_backtest=heading.as_of < heading.today),
+        outcome=_outcome(side, sample, is_backtest=heading.as_of < heading.today),
         drift=_drift(scorecard.version, histogram, whole, heading),
     )
 
@@ -174,10 +174,14 @@ def _contributions(
     ]
 
 
-def _outcome(side: SideSample, *, is_backtest: bool) -> told_as.Outcome:
-    performed, failed = tell([people(side.performed), people(side.failed)])
+def _outcome(side: SideSample, sample: Sample, *, is_backtest: bool) -> told_as.Outcome:
+    """Ask of each thing that was performed or not what its person's points were before."""
     if not is_backtest:
         return told_as.Outcome(None, None, None, None, "not_a_backtest")
+    performed, failed = (
+        tell_part(count, sample.participants)
+        for count in (sample.performed_people, sample.failed_people)
+    )
     if not performed or not failed:
         return told_as.Outcome(performed, failed, None, None, "too_few")
     return told_as.Outcome(

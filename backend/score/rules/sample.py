@@ -44,6 +44,7 @@ class SideSample:
         self.spread: Counter[int] = Counter()
         self.dimensions: list[Counter[int]] = [Counter() for _ in scorecard.dimensions]
         self.values: list[Counter[int]] = [Counter() for _ in scorecard.indicators]
+        # Not people but what they did: somebody who keeps ten contracts says more than one does.
         self.performed: Counter[int] = Counter()
         self.failed: Counter[int] = Counter()
         self.by_age: dict[int, Counter[int]] = {}
@@ -57,10 +58,8 @@ class SideSample:
             counter[points] += 1
         for counter, value in zip(self.values, standing.values, strict=True):
             counter[value] += 1
-        if person.failed:
-            self.failed[standing.points] += 1
-        elif person.performed:
-            self.performed[standing.points] += 1
+        self.performed[standing.points] += person.performed
+        self.failed[standing.points] += person.failed
         self.by_age.setdefault(person.age_band, Counter())[standing.points] += 1
         self.by_district.setdefault(person.district, Counter())[standing.points] += 1
 
@@ -73,6 +72,8 @@ class Sample:
         self.champion = SideSample(champion) if champion else None
         self.challenger = SideSample(challenger) if challenger else None
         self.participants = 0
+        self.performed_people = 0
+        self.failed_people = 0
         self.record_counts: Counter[int] = Counter()
         self.changes: Counter[int] = Counter()
         self.tier_steps: Counter[int] = Counter()
@@ -82,6 +83,8 @@ class Sample:
     ) -> None:
         """Count one participant, with how they stand under each scorecard of the report."""
         self.participants += 1
+        self.performed_people += person.performed > 0
+        self.failed_people += person.failed > 0
         self.record_counts[min(person.record_count, THIN_RECORDS)] += 1
         for side, standing in ((self.champion, champion), (self.challenger, challenger)):
             assert (side is None) == (standing is None), "one standing for each scorecard"

@@ -17,14 +17,13 @@ from backend.kit.crypto import Vault
 from backend.kit.ids import new_id
 from backend.kit.postgres import ReadTx, Tx
 from backend.kit.problem import Refusal
-from backend.record import service as record
-from backend.score.rules.engine import score_records
 from backend.score.rules.publication import parse_person
 from backend.score.rules.report import Report
 from backend.score.rules.reporting import Heading, make_report
 from backend.score.rules.sample import AGE_BANDS, Person, Sample, Standing
 from backend.score.rules.scorecard import Scorecard
 from backend.score.service.scorecard import get_scorecard, scorecard_in_force
+from backend.score.store import bulk
 from backend.score.store import report as store
 from backend.score.store import scorecard as scorecard_store
 
@@ -157,12 +156,13 @@ async def _evaluate(
     tx: ReadTx, scorecard: Scorecard, subject_ids: list[UUID], as_of: date
 ) -> dict[UUID, Standing]:
     """Work out how participants stand under a scorecard; nothing is kept."""
-    records = await record.list_current_by_subject(tx, subject_ids=subject_ids)
     codes = [dimension.code for dimension in scorecard.dimensions]
-    standings = {}
-    for subject_id in subject_ids:
-        result = score_records(scorecard, records[subject_id], as_of)
-        standings[subject_id] = Standing(
-            result.points, [result.dimensions[code] for code in codes], result.indicator_values
+    found = await bulk.evaluate_listed(tx, scorecard, subject_ids=subject_ids, as_of=as_of)
+    return {
+        each.subject_id: Standing(
+            each.points,
+            [getattr(each, f"{code}_points") for code in codes],
+            each.indicator_values,
         )
-    return standings
+        for each in found
+    }
