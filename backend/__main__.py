@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "score": "score",
     "scorecard": "scorecard",
     "quality": "quality",
+    "record": "record",
     "register": "register",
     "seed": "data",
     "serve": "process",

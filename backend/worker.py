@@ -22,11 +22,13 @@ from backend.event.jobs import HANDLE_JOB, Relay, handle_event
 from backend.kit import idempotency
 from backend.kit import replay as replay_memory
 from backend.kit.log import get_log
-from backend.kit.metric import serve_metrics
+from backend.kit.metric import SCORES_DIFFERING, serve_metrics
 from backend.kit.postgres import Tx
 from backend.oauth import service as oauth
 from backend.record import service as record
-from backend.score.jobs import recompute_due
+from backend.record.jobs import purge_records
+from backend.score import service as score
+from backend.score.jobs import recompute_due, resume_recompute, verify
 from backend.settings import Settings
 
 log = get_log(__name__)
@@ -36,6 +38,7 @@ JOB_SECONDS = 30  # after kill -9 a job waits this long for its lock to expire, 
 JOBS_AT_ONCE = 8
 TRIES_MAX = 5
 RECONNECT_SECONDS = 1.0
+VERIFIED_A_NIGHT = 1_000
 STOP_SECONDS = 2.0
 
 
@@ -54,6 +57,7 @@ PURGES: tuple[Purge, ...] = (
     oauth.sweep,
     record.purge_uploads,
     replay_memory.purge,
+    score.purge_history,
 )
 
 
@@ -81,6 +85,29 @@ async def age_scores(ctx: dict[str, Any]) -> None:
     total = await recompute_due(house.database, clock=house.clock)
     if total.seen:
         log.info("scores_aged", seen=total.seen, changed=total.changed)
+    # A pass over all scores that was killed goes on here.
+    parts = await resume_recompute(house.database, clock=house.clock)
+    if parts:
+        log.info("scores_resumed", parts=parts)
+
+
+async def verify_scores(ctx: dict[str, Any]) -> None:
+    """Compare a sample of scores with the other engine; an alarm watches the counter."""
+    house: House = ctx["house"]
+    verified = await verify(house.database, clock=house.clock, sample=VERIFIED_A_NIGHT)
+    SCORES_DIFFERING.inc(len(verified.differing))
+    if verified.differing:
+        log.error("scores_differ", seen=verified.seen, differing=len(verified.differing))
+    else:
+        log.info("scores_verified", seen=verified.seen)
+
+
+async def purge_ended_records(ctx: dict[str, Any]) -> None:
+    """Delete the records whose time is over, with a proof; run twice, it deletes nothing more."""
+    house: House = ctx["house"]
+    total = await purge_records(house.database, vault=house.vault, clock=house.clock)
+    if total.versions or total.faults:
+        log.info("records_purged", versions=total.versions, faults=total.faults)
 
 
 async def work(settings: Settings) -> None:
@@ -148,7 +175,10 @@ def _worker(queue: ArqRedis, house: House, relay: Relay) -> Worker:
         functions=[func(handle_event, name=HANDLE_JOB, keep_result=0, max_tries=TRIES_MAX)],
         cron_jobs=[
             cron(age_scores, keep_result=0),
+            cron(verify_scores, hour=19, minute=20, keep_result=0),  # 03:20 in the city
             cron(sweep_expired, minute=set(range(0, 60, 5)), keep_result=0),
+            # Records end with the city's day; the other hours are for a day that ends very many.
+            cron(purge_ended_records, minute=7, keep_result=0),
         ],
         queue_name=QUEUE,
         redis_pool=queue,

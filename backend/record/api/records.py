@@ -19,6 +19,7 @@ from backend.kit.postgres import Database
 from backend.record import service
 from backend.record.rules.catalogue import Catalogue
 from backend.record.rules.life import Record, counts
+from backend.record.rules.status import status_of, why_not
 
 
 class RecordClassView(msgspec.Struct, frozen=True):
@@ -41,11 +42,19 @@ class SourceView(msgspec.Struct, frozen=True):
     name_en: str
 
 
+class WhyNotView(msgspec.Struct, frozen=True):
+    """Why a record does not count."""
+
+    text_zh: str
+    text_en: str
+
+
 class RecordView(msgspec.Struct, frozen=True):
     """One record. `ends_on` is the first day on which it no longer counts, null while it goes on.
 
-    `counts` says whether a score may look at it today; which indicator did, and with what effect,
-    stands with the score's reasons.
+    `status` is standing, disputed, repaired or ended; `counts` says whether a score may look at it
+    today, and `why_not`, unless it may, why not. Which indicator did, and with what effect, stands
+    with the score's reasons. What its source corrected or withdrew is not shown.
     """
 
     record_id: UUID
@@ -59,7 +68,9 @@ class RecordView(msgspec.Struct, frozen=True):
     occurred_on: date
     ended_on: date | None
     ends_on: date | None
+    status: str
     counts: bool
+    why_not: WhyNotView | None
     reported_at: datetime
 
 
@@ -101,6 +112,7 @@ async def list_records(
 def _record_view(record: Record, catalogue: Catalogue, today: date) -> RecordView:
     record_class = catalogue.classes[record.class_code]
     source = catalogue.sources[record.source_code]
+    reason = why_not(record, today)
     return RecordView(
         record_id=record.record_id,
         record_class=RecordClassView(
@@ -121,7 +133,9 @@ def _record_view(record: Record, catalogue: Catalogue, today: date) -> RecordVie
         occurred_on=record.occurred_on,
         ended_on=record.ended_on,
         ends_on=record.ends_on,
+        status=status_of(record, today).value,
         counts=counts(record, today),
+        why_not=None if reason is None else WhyNotView(reason.zh, reason.en),
         reported_at=record.reported_at,
     )
 

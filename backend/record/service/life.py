@@ -25,6 +25,7 @@ from backend.record.service.submission import RECORDS_CHANGED
 from backend.record.store import life as store
 from backend.record.store import past
 from backend.record.store.life import RecordStep
+from backend.record.store.version import lock_source
 
 DATA_KIND = "records"
 LOOK_PURPOSE = "record_review"
@@ -106,6 +107,11 @@ def _step(
 
 async def _take(tx: Tx, taken: RecordStep) -> RecordVersion:
     """Take a step with a current version, write it down and tell the scores."""
+    source_code = await store.find_source(tx, taken.subject_id, taken.record_id)
+    if source_code is None:
+        raise Refusal("not_found")
+    # A version that takes this one's place inherits its marks: it comes before or after this step.
+    await lock_source(tx, source_code)
     before = await store.lock_version(tx, taken.subject_id, taken.record_id)
     if before is None:
         raise Refusal("not_found")

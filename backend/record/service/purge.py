@@ -4,7 +4,6 @@ What has ended counts for no score any more, whichever comes first, the purge or
 new day: deleting it changes no score, and nobody is told.
 """
 
-from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
@@ -13,6 +12,10 @@ from backend.kit.clock import city_date
 from backend.kit.crypto import Vault
 from backend.kit.ids import new_id
 from backend.kit.postgres import ReadTx, Tx
+from backend.kit.problem import Refusal
+from backend.record.rules.fault import Fault
+from backend.record.rules.layout import COLUMNS, Layout, parse_header, with_known_columns
+from backend.record.rules.line import split_lines
 from backend.record.rules.purge import (
     DIGEST_PURPOSE,
     PurgedContent,
@@ -22,7 +25,10 @@ from backend.record.rules.purge import (
     content_of,
     quarantine_end,
 )
+from backend.record.rules.row import Row, RowReader
+from backend.record.service.catalogue import get_catalogue
 from backend.record.store import purge as store
+from backend.record.store.version import lock_source
 
 ITEMS_A_BATCH = 1_000
 FAULTS_A_BATCH = 5_000
@@ -43,17 +49,28 @@ class PurgeProof(msgspec.Struct, frozen=True):
     is_whole: bool
 
 
+class LineProof(msgspec.Struct, frozen=True):
+    """What became of one line: what is wrong with it, or the purge it went in, or neither."""
+
+    line_number: int
+    faults: list[Fault]
+    proof: PurgeProof | None
+
+
 async def purge_ended(tx: Tx, *, vault: Vault, now: datetime) -> int:
     """Delete a batch of what has ended, keep its proof, and return how many versions that was."""
     today = city_date(now)
-    gone = await store.delete_ended(tx, today=today, items_max=ITEMS_A_BATCH)
+    source_code = await store.find_ended_source(tx, today=today)
+    if source_code is None:
+        return 0
+    # A number gets a higher version before this, or begins anew after it.
+    await lock_source(tx, source_code)
+    gone = await store.delete_ended(tx, source_code, today=today, items_max=ITEMS_A_BATCH)
     if not gone:
         return 0
-    assert {(each.source_code, each.external_id) for each in gone} == {
-        (each.source_code, each.external_id)
-        for each in gone
-        if each.ends_on is not None and each.ends_on <= today
-    }, "every item that goes has a version that has ended"
+    assert {each.external_id for each in gone} == {
+        each.external_id for each in gone if each.ends_on is not None and each.ends_on <= today
+    }, "every number that goes has a version that has ended"
     # In the order of the digests: the order of the proof says nothing about people either.
     purged = sorted(((record_digest(vault, content_of(each)), each) for each in gone), key=_first)
     purge = RecordPurge(
@@ -80,23 +97,59 @@ async def count_purge(tx: ReadTx, *, now: datetime) -> PurgeCount:
     return PurgeCount(versions=ended.versions, faults=faults)
 
 
-async def prove_purged(
-    tx: ReadTx, *, contents: Sequence[PurgedContent], vault: Vault
-) -> list[PurgeProof | None]:
-    """Return for each content in which purge it went, the latest if in several; None if in none."""
-    digests = [record_digest(vault, each) for each in contents]
-    places = {each.record_digest: each for each in await store.list_places(tx, digests)}
-    purges = await store.list_purges(tx, [each.purge_id for each in places.values()])
-    checked = {each.purge_id: (each, await _is_whole(tx, each)) for each in purges}
-    proofs: list[PurgeProof | None] = []
-    for digest in digests:
-        place = places.get(digest)
-        if place is None:
-            proofs.append(None)
+async def prove_lines(
+    tx: ReadTx,
+    *,
+    content: bytes,
+    source_code: str,
+    class_code: str,
+    layout: Layout,
+    vault: Vault,
+    now: datetime,
+) -> list[LineProof]:
+    """Return for each line of a file, as its source handed it in, in which purge it went.
+
+    Raises Refusal submission_source_unknown, submission_class_unknown, submission_header_invalid.
+    """
+    catalogue = await get_catalogue(tx)
+    source = catalogue.sources.get(source_code)
+    record_class = catalogue.classes.get(class_code)
+    if source is None:
+        raise Refusal("submission_source_unknown")
+    if record_class is None:
+        raise Refusal("submission_class_unknown")
+    layout = with_known_columns(layout, source.columns_of(class_code))
+    lines = split_lines([content], first_number=1, offset=0)
+    columns = parse_header(next(lines, None), layout) if layout.form == "csv" else COLUMNS
+    reader = RowReader(
+        columns,
+        layout=layout,
+        record_class=record_class,
+        today=city_date(now),
+        takes_ended=True,
+    )
+    found: list[LineProof] = []
+    for line in lines:
+        if not line.content.strip() and not line.is_too_long:
+            continue
+        read = reader.read(line)
+        if isinstance(read, Row):
+            purged = _content_of_row(read, source_code, class_code, vault)
+            found.append(LineProof(line.number, [], await prove_purged(tx, purged, vault=vault)))
         else:
-            purge, is_whole = checked[place.purge_id]
-            proofs.append(PurgeProof(purge=purge, ordinal=place.ordinal, is_whole=is_whole))
-    return proofs
+            found.append(LineProof(line.number, read, None))
+    return found
+
+
+async def prove_purged(tx: ReadTx, content: PurgedContent, *, vault: Vault) -> PurgeProof | None:
+    """Return in which purge a version went, the latest if in several; None if in none."""
+    place = await store.find_place(tx, record_digest(vault, content))
+    if place is None:
+        return None
+    purge = await store.get_purge(tx, place.purge_id)
+    digests = [each.record_digest for each in await store.list_digests(tx, purge.purge_id)]
+    is_whole = len(digests) == purge.record_count and batch_digest(digests) == purge.digest
+    return PurgeProof(purge=purge, ordinal=place.ordinal, is_whole=is_whole)
 
 
 def record_digest(vault: Vault, content: PurgedContent) -> bytes:
@@ -104,9 +157,18 @@ def record_digest(vault: Vault, content: PurgedContent) -> bytes:
     return vault.digest(DIGEST_PURPOSE, canonical_text(content))
 
 
-async def _is_whole(tx: ReadTx, purge: RecordPurge) -> bool:
-    digests = [each.record_digest for each in await store.list_digests(tx, purge.purge_id)]
-    return len(digests) == purge.record_count and batch_digest(digests) == purge.digest
+def _content_of_row(row: Row, source_code: str, class_code: str, vault: Vault) -> PurgedContent:
+    return PurgedContent(
+        subject_id=vault.subject_id(row.national_id),
+        class_code=class_code,
+        source_code=source_code,
+        external_id=row.external_id,
+        version=row.version,
+        action=row.action,
+        quantity=row.quantity,
+        occurred_on=row.occurred_on,
+        ended_on=row.ended_on,
+    )
 
 
 def _first(pair: tuple[bytes, object]) -> bytes:

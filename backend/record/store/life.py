@@ -21,6 +21,16 @@ class RecordStep(msgspec.Struct, frozen=True):
     at: datetime
 
 
+async def find_source(tx: Tx, subject_id: UUID, record_id: UUID) -> str | None:
+    """Return whose a version of a subject's records is, or None when there is none."""
+    return await tx.fetch_optional_value(
+        str,
+        """SELECT source_code FROM record WHERE subject_id = $1 AND record_id = $2""",
+        subject_id,
+        record_id,
+    )
+
+
 async def lock_version(tx: Tx, subject_id: UUID, record_id: UUID) -> RecordVersion | None:
     """Return a version of a subject's records and keep it as it is until the transaction ends."""
     return await tx.fetch_optional(
@@ -69,6 +79,6 @@ async def list_steps(tx: Tx, subject_id: UUID) -> list[RecordStep]:
     return await tx.fetch_all(
         RecordStep,
         """SELECT subject_id, step_id, record_id, step, actor, reason, at
-           FROM record_step WHERE subject_id = $1 ORDER BY step_id""",
+           FROM record_step WHERE subject_id = $1 ORDER BY at, step_id""",
         subject_id,
     )

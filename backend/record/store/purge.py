@@ -21,7 +21,6 @@ class EndedCount(msgspec.Struct, frozen=True):
 class PurgedPlace(msgspec.Struct, frozen=True):
     """Where a purged version stands in the proof."""
 
-    record_digest: bytes
     purge_id: UUID
     ordinal: int
 
@@ -32,29 +31,45 @@ class PurgedDigest(msgspec.Struct, frozen=True):
     record_digest: bytes
 
 
-async def delete_ended(tx: Tx, *, today: date, items_max: int) -> list[RecordVersion]:
-    """Delete all versions of items whose highest version has ended; return them.
+async def find_ended_source(tx: ReadTx, *, today: date) -> str | None:
+    """Return a source that has something whose highest version has ended, or None."""
+    return await tx.fetch_optional_value(
+        str,
+        """SELECT source_code FROM record AS highest
+           WHERE ends_on <= $1 AND NOT EXISTS (
+               SELECT FROM record AS higher
+               WHERE higher.source_code = highest.source_code
+                   AND higher.external_id = highest.external_id
+                   AND higher.version > highest.version)
+           ORDER BY ends_on LIMIT 1""",
+        today,
+    )
 
-    An item is what one source has under one number, whomever its versions are about. One that
-    somebody holds is left for the next time.
+
+async def delete_ended(
+    tx: Tx, source_code: str, *, today: date, items_max: int
+) -> list[RecordVersion]:
+    """Delete all versions under numbers of a source whose highest version has ended; return them.
+
+    Whomever they are about: a correction may have moved a record to another person.
     """
     return await tx.fetch_all(
         RecordVersion,
         """WITH ended AS (
-               SELECT source_code, external_id FROM record AS highest
-               WHERE ends_on <= $1 AND NOT EXISTS (
+               SELECT external_id FROM record AS highest
+               WHERE ends_on <= $2 AND source_code = $1 AND NOT EXISTS (
                    SELECT FROM record AS higher
                    WHERE higher.source_code = highest.source_code
                        AND higher.external_id = highest.external_id
                        AND higher.version > highest.version)
-               ORDER BY ends_on, source_code, external_id
-               LIMIT $2 FOR UPDATE SKIP LOCKED)
+               ORDER BY ends_on, external_id LIMIT $3)
            DELETE FROM record USING ended
-           WHERE record.source_code = ended.source_code AND record.external_id = ended.external_id
+           WHERE record.source_code = $1 AND record.external_id = ended.external_id
            RETURNING record.subject_id, record.record_id, record.class_code, record.source_code,
                record.external_id, record.version, record.quantity, record.occurred_on,
                record.ended_on, record.ends_on, record.reported_at, record.disputed_at,
                record.repaired_at, record.fingerprint, record.action, record.superseded_at""",
+        source_code,
         today,
         items_max,
     )
@@ -137,23 +152,23 @@ async def count_faults(tx: ReadTx, *, received_before: datetime) -> int:
     )
 
 
-async def list_places(tx: ReadTx, digests: Sequence[bytes]) -> list[PurgedPlace]:
-    """Return where versions with these digests stand in the proof."""
-    return await tx.fetch_all(
+async def find_place(tx: ReadTx, record_digest: bytes) -> PurgedPlace | None:
+    """Return where a version with this digest stands in the proof, the latest if in several."""
+    return await tx.fetch_optional(
         PurgedPlace,
-        """SELECT record_digest, purge_id, ordinal FROM purged_record
-           WHERE record_digest = ANY($1) ORDER BY purge_id, ordinal""",
-        digests,
+        """SELECT purge_id, ordinal FROM purged_record
+           WHERE record_digest = $1 ORDER BY purge_id DESC, ordinal LIMIT 1""",
+        record_digest,
     )
 
 
-async def list_purges(tx: ReadTx, purge_ids: Sequence[UUID]) -> list[RecordPurge]:
-    """Return batches by their ids."""
-    return await tx.fetch_all(
+async def get_purge(tx: ReadTx, purge_id: UUID) -> RecordPurge:
+    """Return a batch that exists."""
+    return await tx.fetch_one(
         RecordPurge,
         """SELECT purge_id, ended_before, record_count, digest, purged_at
-           FROM record_purge WHERE purge_id = ANY($1) ORDER BY purge_id""",
-        purge_ids,
+           FROM record_purge WHERE purge_id = $1""",
+        purge_id,
     )
 
 
