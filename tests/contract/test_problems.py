@@ -9,12 +9,14 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from backend.kit.office_problem import OFFICE_PROBLEMS
 from backend.kit.problem import PROBLEMS
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "backend").rglob("*.py"))
 WORDS = ROOT / "backend/web/error_words.py"
 TABLE = ROOT / "backend/kit/problem.py"
+OFFICE_TABLE = ROOT / "backend/kit/office_problem.py"
 
 
 def _calls(text: str) -> Iterator[tuple[str, ast.Call]]:
@@ -63,7 +65,7 @@ def test_every_code_of_the_table_is_raised_or_answered_somewhere() -> None:
     # A code may travel through a variable, so any string of the code counts, but not where it is
     # only declared or put into words.
     used = _raised(TABLE.read_text()) | {"unavailable"}
-    for path in set(FILES) - {TABLE, WORDS}:
+    for path in set(FILES) - {TABLE, OFFICE_TABLE, WORDS}:
         text = path.read_text()
         tree = ast.parse(text)
         for node in ast.walk(tree):
@@ -82,8 +84,14 @@ def test_codes_are_words_and_say_something_in_both_languages() -> None:
         assert re.search(r"[\u4e00-\u9fff]", problem.title_zh), code
 
 
-def test_the_table_is_in_order() -> None:
-    assert list(PROBLEMS) == sorted(PROBLEMS)
+def test_each_half_of_the_table_is_in_order_and_no_code_is_in_both() -> None:
+    codes = list(PROBLEMS)
+    office, others = codes[: len(OFFICE_PROBLEMS)], codes[len(OFFICE_PROBLEMS) :]
+    assert office == sorted(OFFICE_PROBLEMS)
+    assert others == sorted(others)
+    tree = ast.parse(TABLE.read_text())
+    written = {code for node in ast.walk(tree) if isinstance(node, ast.Dict) for code in node.keys}
+    assert _strings(each for each in written if each) == set(others)
 
 
 def test_a_code_that_nobody_documented_is_found() -> None:
