@@ -18,16 +18,18 @@ from tests.support.citizen import national_id, phone
 from tests.support.in_process import InProcess, LoopThread
 from tests.support.oauth_client import JWT_BEARER, REDIRECT_URI
 from tests.support.scene import proved
+from tests.support.source import SUBMISSIONS, SourceSoftware, file_of
 from tests.support.world import CHECKS, JOINING, NAME, PURPOSES, App, Tokens, World
 
 
 class City:
-    """A city in a thread: a citizen with an app, a library with a token, both always signed in."""
+    """A city in a thread: a citizen, a library and a department, all of them always signed in."""
 
     def __init__(self, thread: LoopThread, house: House) -> None:
         self.thread, self.house = thread, house
         self.world = World(house)
         self.library = thread.run(self.world.found())
+        self.source = thread.run(SourceSoftware.register(self.world))
         self.knows = cycle((True, False))
         self.programmes = cycle(PURPOSES)
         self.refreshes = cycle((False, True))
@@ -81,6 +83,21 @@ class City:
             "code_verifier": self.library.verifier,
         }
 
+    def submission_id(self) -> str:
+        """Return a submission of the department, with lines that were kept aside."""
+        batch_id = f"known-{self.next_serial()}"
+        laid = self.thread.run(self.source.send(file_of(2) + b"bad\n", batch_id=batch_id))
+        self.thread.run(self.world.work())
+        submission_id: str = laid.json()["submission_id"]
+        return submission_id
+
+    def file_request(self, request: httpx.Request) -> httpx.Request:
+        """Return a request that hands a new file in."""
+        query = {"class": "library_return", "batch_id": f"file-{self.next_serial()}"}
+        request.headers["content-type"] = "text/csv"
+        address = request.url.copy_with(params=query)
+        return _with(httpx.Request("POST", address, headers=request.headers), file_of(3))
+
     async def _forget_counters(self) -> None:
         async with self.house.database.write() as tx:
             await tx.execute("DELETE FROM sign_in_try")
@@ -108,6 +125,9 @@ class Signing(InProcess):
         path = request.url.raw_path.decode().partition("?")[0]
         if path == CHECKS:
             signed = proved(city.library, city.tokens.access, method, path)
+        elif path.startswith((SUBMISSIONS, "/v1/quality")):
+            city.thread.run(city.source.sign_in())  # its token is good for ten minutes
+            signed = city.source.signed(method, path)
         elif path.startswith(("/v1/me", "/v1/sessions/current")):
             assert city.app.token is not None
             signed = proved(city.app.signer, city.app.token, method, path)
@@ -142,12 +162,17 @@ class Signing(InProcess):
                 return _json(request, {"programme": next(city.programmes)})
             case "/v1/eligibility-checks":
                 return _json(request, {"programme": "library"})
+            case "/v1/submissions":
+                return city.file_request(request)
         return self._form(request)
 
     def _at_known_address(self, request: httpx.Request) -> httpx.Request:
         city, path = self._city, request.url.path
         if path in {"/v1/me/consents", "/v1/me/accesses"}:
             city.thread.run(city.world.check(city.library, city.tokens.access))
+        elif path.startswith(f"{SUBMISSIONS}/"):
+            _, slash, rest = path.removeprefix(f"{SUBMISSIONS}/").partition("/")
+            return _at(request, f"{SUBMISSIONS}/{city.submission_id()}{slash}{rest}")
         elif path == "/oauth/authorize":
             return _at(request, city.thread.run(city.world.ask(city.library)))
         elif path.startswith("/v1/me/programmes/"):

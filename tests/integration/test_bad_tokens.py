@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from backend.access.rules import CITIZEN_SCOPES
 from backend.app import House
 from backend.kit.clock import FixedClock
 from tests.conftest import NOW
 from tests.support.oauth_client import DROP, OauthClient, new_key
 from tests.support.scene import Scene, proved
+from tests.support.source import SUBMISSIONS
 from tests.support.world import CHECKS, World, oauth_error_of, problem_of
 
 NOW_SECONDS = int(NOW.timestamp())
@@ -56,7 +56,7 @@ async def test_no_token_is_refused(scene: Scene) -> None:
 @pytest.mark.parametrize(
     "token",
     [
-        *(prefix + UNKNOWN for prefix in ("cp_at_", "cp_st_", "cp_rt_", "cp_code_", "")),
+        *(prefix + UNKNOWN for prefix in ("cp_at_", "cp_ct_", "cp_st_", "cp_rt_", "cp_code_", "")),
         *("cp_at_", "cp_st_x", "cp_at_" + "A" * 251, "cp_at_ x", "cp_at_\x7f"),
     ],
 )
@@ -79,13 +79,13 @@ async def test_an_expired_token_is_refused(scene: Scene, clock: FixedClock) -> N
 
 
 async def test_a_foreign_token_is_refused(scene: Scene) -> None:
-    """A partner's token opens no citizen's route, and a citizen's no partner's."""
+    """Of citizens, partners and sources, each opens no route of the two others."""
     async with scene.nothing_changes():
         for method, path, scope in scene.protected_routes():
-            sender = "partner" if scope in CITIZEN_SCOPES else "citizen"
-            headers = scene.signed(sender, method, path)
-            answer = await scene.world.http.request(method, path, headers=headers)
-            assert problem_of(answer, 403, "scope_insufficient")["scope"] == scope
+            for sender in {"citizen", "partner", "source"} - {scene.sender_of(scope)}:
+                headers = scene.signed(sender, method, path)
+                answer = await scene.world.http.request(method, path, headers=headers)
+                assert problem_of(answer, 403, "scope_insufficient")["scope"] == scope
 
 
 async def test_a_token_without_the_scope_is_refused(scene: Scene) -> None:
@@ -150,10 +150,16 @@ async def test_a_token_in_the_query_or_the_body_is_no_token(scene: Scene) -> Non
             problem_of(answer, 401, "token_invalid")
 
 
+def own_call(scene: Scene, token: str) -> tuple[str, str]:
+    """Return an operation that the holder of a token may use."""
+    calls = {scene.app.token: ("GET", "/v1/me"), scene.source.token: ("GET", SUBMISSIONS)}
+    return calls.get(token, ("POST", CHECKS))
+
+
 async def test_two_tokens_or_two_proofs_are_refused(scene: Scene) -> None:
     """Nobody chooses for the caller (RFC 6750 section 2, RFC 9449 section 4.3)."""
     for client, token in scene.holders:
-        method, path = ("GET", "/v1/me") if token == scene.app.token else ("POST", CHECKS)
+        method, path = own_call(scene, token)
         good = [*proved(client, token, method, path).items()]
         again = [*proved(client, token, method, path).items()]
         async with scene.nothing_changes():
@@ -172,7 +178,7 @@ async def test_a_replayed_proof_is_refused(scene: Scene) -> None:
     body = {"programme": "loan"}
     async with scene.nothing_changes():
         for client, token in scene.holders:
-            method, path = ("GET", "/v1/me") if token == scene.app.token else ("POST", CHECKS)
+            method, path = own_call(scene, token)
             headers = proved(client, token, method, path)
             first = await scene.world.http.request(method, path, json=body, headers=headers)
             assert first.status_code in {200, 403}

@@ -17,6 +17,7 @@ BODIES = {
     "/v1/me/participation": JOINING,
     "/v1/me/enrolments": {"programme": "library"},
     "/v1/eligibility-checks": {"programme": "library"},
+    "/v1/me/score/simulations": {"changes": []},
 }
 KEPT = {
     "/.well-known/oauth-authorization-server": "public, max-age=300",

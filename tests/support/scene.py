@@ -1,6 +1,7 @@
-"""One reader and one library, and every way to knock at a door as one of them.
+"""One reader, one library, one department, and every way to knock at a door as one of them.
 
-The reader is eligible, takes part and is enrolled; the library holds her consent's tokens.
+The reader is eligible, takes part and is enrolled; the library holds her consent's tokens; the
+department hands in.
 """
 
 from collections.abc import AsyncIterator
@@ -8,13 +9,14 @@ from contextlib import asynccontextmanager
 from uuid import uuid4
 
 from backend.access.guard import Requires
-from backend.access.rules import Scope
+from backend.access.rules import CITIZEN_SCOPES, SOURCE_SCOPES, Scope
 from tests.support.oauth_client import OauthClient
+from tests.support.source import SourceSoftware
 from tests.support.world import App, World
 
 
 class Scene:
-    """A reader with an app and a browser, a library with her token, and the application."""
+    """A reader with an app and a browser, a library with her token, a department with its own."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -25,13 +27,24 @@ class Scene:
         self.app = await self.world.reader_of()
         self.browser = await self.world.browser_of()
         self.tokens = await self.world.tokens_of(self.browser, self.library)
+        self.source = await SourceSoftware.register(self.world)
         return self
 
     @property
     def holders(self) -> list[tuple[OauthClient, str]]:
-        """Who holds a token that is good: the citizen's app and the library."""
+        """Who holds a token that is good: the citizen's app, the library, the department."""
         assert self.app.token is not None
-        return [(self.app.signer, self.app.token), (self.library, self.tokens.access)]
+        return [
+            (self.app.signer, self.app.token),
+            (self.library, self.tokens.access),
+            (self.source.client, self.source.token),
+        ]
+
+    def sender_of(self, scope: Scope) -> str:
+        """Return whose tokens carry a scope."""
+        if scope in CITIZEN_SCOPES:
+            return "citizen"
+        return "source" if scope in SOURCE_SCOPES else "partner"
 
     def signed(self, sender: str, method: str, path: str) -> dict[str, str]:
         """Return the headers of a call that is as it should be, whoever may make it."""
@@ -39,6 +52,8 @@ class Scene:
             return self.app.signed(method, path)
         if sender == "anyone":
             return App(self.world).signed(method, path)
+        if sender == "source":
+            return self.source.signed(method, path)
         assert sender == "partner"
         return proved(self.library, self.tokens.access, method, path)
 
@@ -77,7 +92,7 @@ def proved(client: OauthClient, token: str, method: str, path: str) -> dict[str,
 
 def _some_path(template: str) -> str:
     path = template.replace("{code:str}", "library")
-    for name in ("consent_id", "enrolment_id"):
+    for name in ("consent_id", "enrolment_id", "submission_id"):
         path = path.replace("{" + name + ":uuid}", str(uuid4()))
     assert "{" not in path, f"say what stands for a parameter of {template}"
     return path
