@@ -136,28 +136,31 @@ def _place(
 ) -> None:
     """Find what stands under one number, and what no longer does."""
     highest = max(on_file, key=lambda each: each.version, default=None)
+    own = {each.subject_id: each for each in on_file}
+    # A dispute goes on in every later version, also in one that comes when another stands.
+    fresh = [
+        msgspec.structs.replace(each, disputed_at=own[each.subject_id].disputed_at)
+        if each.subject_id in own
+        else each
+        for each in fresh
+    ]
     top = max(fresh, key=lambda each: each.version)
     repairs = {each.subject_id for each in fresh if each.action == "repair"}
+    settled.inserted += [_superseded(each, now) for each in fresh if each is not top]
     if highest is not None and highest.version > top.version:
-        settled.inserted += [_superseded(each, now) for each in fresh]
+        settled.inserted.append(_superseded(top, now))
         # A repair that comes late was decided before what stands was said: it holds for that too.
         stands = highest.superseded_at is None and highest.repaired_at is None
         if stands and highest.subject_id in repairs:
             settled.repaired.append(highest)
             settled.changed.add(highest.subject_id)
         return
-    settled.inserted += [_superseded(each, now) for each in fresh if each is not top]
-    own = next((each for each in on_file if each.subject_id == top.subject_id), None)
-    repaired_at = own.repaired_at if own else None
+    repaired_at = own[top.subject_id].repaired_at if top.subject_id in own else None
     if repaired_at is None and top.subject_id in repairs:
         repaired_at = now
+    superseded_at = now if top.action == "withdraw" else None
     settled.inserted.append(
-        msgspec.structs.replace(
-            top,
-            disputed_at=own.disputed_at if own else None,
-            repaired_at=repaired_at,
-            superseded_at=now if top.action == "withdraw" else None,
-        )
+        msgspec.structs.replace(top, repaired_at=repaired_at, superseded_at=superseded_at)
     )
     if top.action != "withdraw":
         settled.changed.add(top.subject_id)
