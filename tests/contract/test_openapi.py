@@ -23,7 +23,7 @@ OPERATIONS: dict[str, dict[str, Any]] = {
 }
 API = {name: operation for name, operation in OPERATIONS.items() if name.startswith("/v1/")}
 UNKEPT = re.compile(r"-checks|/simulations")
-AUDIENCES = {"anyone", "citizen", "partner"}
+AUDIENCES = {"anyone", "citizen", "partner", "source"}
 
 
 def test_every_operation_has_a_name_of_its_own_and_one_audience() -> None:
