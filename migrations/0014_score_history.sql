@@ -40,15 +40,21 @@ CREATE TABLE score_history (
     PRIMARY KEY (subject_id, revision)
 );
 
--- A pass over all scores, part by part of the subjects' ids: killed, it goes on where it stood.
+-- Revisions come in the order of time, so the oldest lie together.
+CREATE INDEX score_history_computed_at ON score_history USING brin (computed_at);
+
+-- What a score is worked out from, side by side for each subject: a pass over all scores then reads
+-- this index from end to end and nothing else, without a sort, whatever order files came in.
+CREATE INDEX record_standing ON record (subject_id)
+INCLUDE (class_code, quantity, occurred_on, ended_on, ends_on, fingerprint)
+WHERE superseded_at IS NULL AND disputed_at IS NULL AND repaired_at IS NULL;
+
+-- A pass over all scores with one scorecard, in parts of the subjects' ids. A part is done in one
+-- transaction; killed, the pass goes on with the parts that are left, and several processes share
+-- them. It is finished when no part is left, or when another scorecard has come into force.
 CREATE TABLE score_run (
     run_id uuid PRIMARY KEY,
     scorecard_version text NOT NULL,
-    as_of date NOT NULL,
-    parts_total bigint NOT NULL CHECK (parts_total >= 1),
-    parts_done bigint NOT NULL DEFAULT 0 CHECK (parts_done <= parts_total),
-    seen bigint NOT NULL DEFAULT 0,
-    changed bigint NOT NULL DEFAULT 0,
     started_at timestamptz NOT NULL,
     finished_at timestamptz
 );
@@ -56,5 +62,16 @@ CREATE TABLE score_run (
 CREATE UNIQUE INDEX score_run_unfinished ON score_run ((finished_at IS NULL))
 WHERE finished_at IS NULL;
 
+CREATE TABLE score_run_part (
+    run_id uuid NOT NULL,
+    ordinal bigint NOT NULL CHECK (ordinal >= 0),
+    first_subject uuid NOT NULL,
+    end_subject uuid NOT NULL CHECK (end_subject > first_subject),
+    seen bigint NOT NULL DEFAULT 0,
+    changed bigint NOT NULL DEFAULT 0,
+    done_at timestamptz,
+    PRIMARY KEY (run_id, ordinal)
+);
+
 GRANT SELECT, INSERT, DELETE ON score_history TO creditplus_app;
-GRANT SELECT, INSERT, UPDATE ON score_run TO creditplus_app;
+GRANT SELECT, INSERT, UPDATE ON score_run, score_run_part TO creditplus_app;

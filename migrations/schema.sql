@@ -559,15 +559,25 @@ CREATE TABLE public.score_history (
 CREATE TABLE public.score_run (
     run_id uuid NOT NULL,
     scorecard_version text NOT NULL,
-    as_of date NOT NULL,
-    parts_total bigint NOT NULL,
-    parts_done bigint DEFAULT 0 NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    finished_at timestamp with time zone
+);
+
+
+--
+-- Name: score_run_part; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.score_run_part (
+    run_id uuid NOT NULL,
+    ordinal bigint NOT NULL,
+    first_subject uuid NOT NULL,
+    end_subject uuid NOT NULL,
     seen bigint DEFAULT 0 NOT NULL,
     changed bigint DEFAULT 0 NOT NULL,
-    started_at timestamp with time zone NOT NULL,
-    finished_at timestamp with time zone,
-    CONSTRAINT score_run_check CHECK ((parts_done <= parts_total)),
-    CONSTRAINT score_run_parts_total_check CHECK ((parts_total >= 1))
+    done_at timestamp with time zone,
+    CONSTRAINT score_run_part_check CHECK ((end_subject > first_subject)),
+    CONSTRAINT score_run_part_ordinal_check CHECK ((ordinal >= 0))
 );
 
 
@@ -1011,6 +1021,14 @@ ALTER TABLE ONLY public.score
 
 
 --
+-- Name: score_run_part score_run_part_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.score_run_part
+    ADD CONSTRAINT score_run_part_pkey PRIMARY KEY (run_id, ordinal);
+
+
+--
 -- Name: score_run score_run_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -1257,6 +1275,13 @@ CREATE INDEX record_number ON public.record USING btree (source_code, external_i
 
 
 --
+-- Name: record_standing; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX record_standing ON public.record USING btree (subject_id) INCLUDE (class_code, quantity, occurred_on, ended_on, ends_on, fingerprint) WHERE ((superseded_at IS NULL) AND (disputed_at IS NULL) AND (repaired_at IS NULL));
+
+
+--
 -- Name: replay_marker_expires_at; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -1268,6 +1293,13 @@ CREATE INDEX replay_marker_expires_at ON public.replay_marker USING btree (expir
 --
 
 CREATE INDEX score_due_on ON public.score USING btree (due_on);
+
+
+--
+-- Name: score_history_computed_at; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX score_history_computed_at ON public.score_history USING brin (computed_at);
 
 
 --
@@ -1664,6 +1696,13 @@ GRANT SELECT,INSERT,DELETE ON TABLE public.score_history TO creditplus_app;
 --
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.score_run TO creditplus_app;
+
+
+--
+-- Name: TABLE score_run_part; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.score_run_part TO creditplus_app;
 
 
 --

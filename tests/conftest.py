@@ -39,7 +39,8 @@ DIGEST_KEY = bytes(range(32, 64))
 configure_logs(strict=True)
 # No example fails for being slow: the machine is shared, and a timing is no property.
 settings.register_profile("house", deadline=None)
-settings.load_profile("house")
+settings.register_profile("thorough", deadline=None, max_examples=10_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "house"))
 
 
 @pytest.fixture(scope="session")

@@ -28,6 +28,12 @@ OUTBOX_LAG_SECONDS = Gauge(
     "creditplus_outbox_lag_seconds", "Age of the oldest event not yet handled.", registry=REGISTRY
 )
 
+SCORES_DIFFERING = Counter(
+    "creditplus_scores_differing",
+    "Scores found at night that the other engine gives otherwise: any is a fault.",
+    registry=REGISTRY,
+)
+
 
 def serve_metrics(host: str, port: int) -> None:
     """Serve /metrics in a thread of its own; raises OSError when the port is taken."""

@@ -1,5 +1,9 @@
-"""Scores follow records: by event for those that changed, or in one pass over all of them."""
+"""Scores follow records, the calendar and the scorecard in force; and are looked at once a night.
 
+Each job may be killed at any moment and run again, or run twice at once: what is done stays done.
+"""
+
+import asyncio
 from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
@@ -10,11 +14,22 @@ from backend.event.rules import Event
 from backend.kit.clock import Clock
 from backend.kit.postgres import Database, Tx
 from backend.score import service
+from backend.score.rules.run import FIRST_SUBJECT, PART_SUBJECTS, Progress, Run
 
 # A batch holds the locks of its participations; it stays short.
 BATCH = 200
 # How much of the work that a new day brings is done at a time; the rest is next minute's.
 DUE_BATCHES = 100
+DUE_BATCH = 1_000
+# Parts of a pass that somebody left behind, each minute: well within the time of a job.
+PARTS_A_MINUTE = 20
+PAGE = 20_000
+VERIFY_PAGE = 500
+# While others are at the last parts of a pass, so often it is looked whether they are done.
+_WAIT_SECONDS = 0.2
+# Records that came in a moment ago are still on their way to the score.
+_SETTLE_SECONDS = 5.0
+_SETTLE_TRIES = 3
 
 
 class RecomputeTotal(msgspec.Struct):
@@ -43,41 +58,160 @@ async def recompute_due(database: Database, *, clock: Clock) -> RecomputeTotal:
     for _ in range(DUE_BATCHES):
         async with database.write() as tx:
             now = clock.now()
-            due = await service.list_due(tx, limit=BATCH, now=now)
+            due = await service.list_due(tx, limit=DUE_BATCH, now=now)
             total.changed += await service.recompute(tx, subject_ids=due, now=now)
         total.seen += len(due)
-        if len(due) < BATCH:
+        if len(due) < DUE_BATCH:
             break
     return total
+
+
+async def recompute_all_due(
+    database: Database,
+    *,
+    clock: Clock,
+    on_progress: Callable[[RecomputeTotal], None] = lambda _: None,
+) -> RecomputeTotal:
+    """Work out anew every score that may have changed by itself."""
+    total = RecomputeTotal()
+    while True:
+        done = await recompute_due(database, clock=clock)
+        total.seen, total.changed = total.seen + done.seen, total.changed + done.changed
+        on_progress(total)
+        if done.seen < DUE_BATCH * DUE_BATCHES:
+            return total
+
+
+async def recompute_all_changed(
+    database: Database,
+    *,
+    clock: Clock,
+    on_progress: Callable[[RecomputeTotal], None] = lambda _: None,
+) -> RecomputeTotal:
+    """Work out anew every score whose records are not those it was worked out from.
+
+    Events do that by themselves; this finds what none was told of. `seen` counts the scores that
+    were looked at.
+    """
+    total, after = RecomputeTotal(), FIRST_SUBJECT
+    while True:
+        async with database.read() as reading:
+            found = await service.list_changed(reading, after=after, limit=PAGE, now=clock.now())
+            total.seen = await service.count(reading) if found.next_after is None else total.seen
+        for first in range(0, len(found.subject_ids), BATCH):
+            async with database.write() as tx:
+                total.changed += await service.recompute(
+                    tx, subject_ids=found.subject_ids[first : first + BATCH], now=clock.now()
+                )
+        if found.next_after is None:
+            return total
+        total.seen, after = total.seen + PAGE, found.next_after
+        on_progress(total)
 
 
 async def recompute_all(
     database: Database,
     *,
     clock: Clock,
-    on_progress: Callable[[RecomputeTotal], None] = lambda _: None,
+    connections: int = 1,
+    part_subjects: int = PART_SUBJECTS,
+    on_progress: Callable[[Progress], None] = lambda _: None,
 ) -> RecomputeTotal:
-    """Work out every score anew, a batch at a time, without keeping readers waiting."""
-    total, after = RecomputeTotal(), None
+    """Work every score out anew in one pass, part by part, without keeping readers waiting.
+
+    A pass that is under way is joined: one that was killed goes on where it stood, one that another
+    process is at is shared with it. Returns what the whole pass did, whoever did it.
+    """
+    async with database.write() as tx:
+        run = await service.begin_run(tx, now=clock.now(), part_subjects=part_subjects)
+
+    async def work() -> None:
+        while True:
+            async with database.write() as tx:
+                is_done = await service.recompute_part(tx, run=run, now=clock.now())
+            if not is_done:
+                return
+            async with database.read() as reading:
+                on_progress(await service.get_progress(reading, run_id=run.run_id))
+
     while True:
+        await asyncio.gather(*(work() for _ in range(connections)))
+        if await _finish(database, run, clock):
+            break
+        await asyncio.sleep(_WAIT_SECONDS)
+    async with database.read() as reading:
+        progress = await service.get_progress(reading, run_id=run.run_id)
+    return RecomputeTotal(seen=progress.seen, changed=progress.changed)
+
+
+async def resume_recompute(database: Database, *, clock: Clock) -> int:
+    """Go on with a pass that is under way, at most PARTS_A_MINUTE; return how many were done."""
+    async with database.read() as reading:
+        run = await service.find_run(reading)
+    if run is None:
+        return 0
+    done = 0
+    while done < PARTS_A_MINUTE:
         async with database.write() as tx:
-            scored = await service.list_scored(tx, after=after, limit=BATCH)
-            total.changed += await service.recompute(tx, subject_ids=scored, now=clock.now())
-        total.seen += len(scored)
-        on_progress(total)
-        if len(scored) < BATCH:
-            return total
-        after = scored[-1]
+            if not await service.recompute_part(tx, run=run, now=clock.now()):
+                break
+        done += 1
+    await _finish(database, run, clock)
+    return done
 
 
 async def follow_scorecard(tx: Tx, *, event: Event, now: datetime) -> None:
-    """Carry out "scorecard.in_force": work a batch of scores out anew; the next does the rest.
+    """Carry out "scorecard.in_force": work one part of all scores out anew, and ask for the next.
 
-    Whoever approved may be at it too (`recompute_all`): what is done already stays as it is. A
-    worker that is killed is followed by another one, which goes on with this batch.
+    Whoever approved may be at it too (`recompute_all`), and a worker that is killed is followed by
+    another one: they share the same pass.
     """
-    after = event.payload.get("after")
-    scored = await service.list_scored(tx, after=UUID(after) if after else None, limit=BATCH)
-    await service.recompute(tx, subject_ids=scored, now=now)
-    if len(scored) == BATCH:
-        await service.emit_in_force(tx, after=scored[-1], now=now)
+    going_on = event.payload.get("run_id")
+    run = await service.find_run(tx) if going_on else await service.begin_run(tx, now=now)
+    if run is None or (going_on and run.run_id != UUID(going_on)):
+        return  # others have finished it, and perhaps begun another one
+    if await service.recompute_part(tx, run=run, now=now):
+        await service.emit_in_force(tx, run_id=run.run_id, now=now)
+    else:
+        await service.finish_run(tx, run=run, now=now)
+
+
+async def verify(
+    database: Database,
+    *,
+    clock: Clock,
+    sample: int | None = None,
+    settle_seconds: float = _SETTLE_SECONDS,
+    on_progress: Callable[[int], None] = lambda _: None,
+) -> service.Verified:
+    """Compare scores as they are kept with the Python engine; `sample` of them, or all.
+
+    One that differs is looked at again a little later: its records may just have changed.
+    """
+    seen, differing, after = 0, list[UUID](), None
+    while True:
+        async with database.read() as tx:
+            if sample is not None:
+                page = await service.verify_sample(tx, limit=sample, now=clock.now())
+            else:
+                page = await service.verify_page(
+                    tx, after=after, limit=VERIFY_PAGE, now=clock.now()
+                )
+        seen, after = seen + page.seen, page.last
+        differing += page.differing
+        on_progress(seen)
+        if sample is not None or page.seen < VERIFY_PAGE:
+            break
+    for _ in range(_SETTLE_TRIES):
+        if not differing:
+            break
+        await asyncio.sleep(settle_seconds)
+        async with database.read() as tx:
+            again = await service.verify_listed(tx, subject_ids=differing, now=clock.now())
+        differing = again.differing
+    return service.Verified(seen, after, differing)
+
+
+async def _finish(database: Database, run: Run, clock: Clock) -> bool:
+    async with database.write() as tx:
+        return await service.finish_run(tx, run=run, now=clock.now())

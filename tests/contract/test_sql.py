@@ -21,6 +21,9 @@ import msgspec
 import pytest
 
 from backend.kit.postgres import APPLICATION_ROLE
+from backend.score.rules.compile import Subjects, compile_evaluation, compile_recompute
+from backend.score.service import packaged_scorecard
+from backend.score.store.bulk import EvaluatedScore, Recomputed
 from tests.support import sql_literals
 from tests.support.sql_literals import Statement, other_files, sql_files, statements
 
@@ -132,6 +135,31 @@ def test_sql_stands_in_stores_and_the_kit_only() -> None:
         and ast.unparse(node.func.value).endswith("tx")
     ]
     assert found == []
+
+
+def test_only_the_bulk_of_scores_runs_text_that_is_worked_out() -> None:
+    """The one exception to plain literals: a scorecard compiled to SQL (docs/adr/0022)."""
+    found = {
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "backend").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute) and node.attr == "fetch_compiled"
+    }
+    assert found == {"backend/score/store/bulk.py"}
+
+
+@pytest.mark.parametrize("subjects", [*Subjects])
+@pytest.mark.parametrize(
+    ("compile_", "kind"),
+    [(compile_evaluation, EvaluatedScore), (compile_recompute, Recomputed)],
+)
+async def test_a_compiled_scorecard_is_what_the_database_and_the_struct_say(
+    compile_: Any, kind: type[msgspec.Struct], subjects: Subjects, connection: asyncpg.Connection
+) -> None:
+    statement = compile_(packaged_scorecard(), subjects)
+    prepared = await connection.prepare(statement.sql)
+    assert faults_of(Statement("here", "fetch_one", statement.sql, kind, None), prepared) == []
+    await connection.execute(f"EXPLAIN (GENERIC_PLAN) {statement.sql}")
 
 
 def test_a_store_is_used_by_its_own_room_only() -> None:

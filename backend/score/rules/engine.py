@@ -23,7 +23,8 @@ NEVER = date.max
 class Tally(msgspec.Struct, frozen=True):
     """What one indicator found: its value, and the records it looked at, newest first.
 
-    `good` and `bad` are the two sides of a ratio, in quantities; 0 for other aggregates.
+    `good` and `bad` are the two sides of a ratio, in quantities; 0 for other aggregates. A value,
+    and each quantity in a ratio, is VALUE_MAX at most.
     """
 
     value: int
@@ -75,9 +76,9 @@ def score_records(scorecard: Scorecard, records: Iterable[Record], as_of: date) 
     tallies: dict[str, Tally] = {}
     for indicator in scorecard.indicators:
         found = _inside(indicator, by_class, floors[indicator.window_months])
-        tallies[indicator.code] = _tallied(indicator, found, as_of)
+        tallied = tallies[indicator.code] = _tallied(indicator, found, as_of)
         if found:
-            due = min(due, _moves_on(indicator, found, as_of))
+            due = min(due, _moves_on(indicator, tallied, as_of))
     values = [each.value for each in tallies.values()]
     points = [
         indicator.points_at(value)
@@ -149,8 +150,10 @@ def _inside(
 def _tallied(indicator: Indicator, found: list[Record], as_of: date) -> Tally:
     """Work out a value from what lies within the window, newest first."""
     if indicator.aggregate == "ratio":
-        good = sum(each.quantity for each in found if each.class_code in indicator.classes)
-        bad = sum(each.quantity for each in found) - good
+        good, bad = (
+            sum(min(each.quantity, VALUE_MAX) for each in found if each.class_code in side)
+            for side in (indicator.classes, indicator.against)
+        )
         return Tally(ratio_value(indicator, good, bad), found, good, bad)
     if not found:
         return Tally(indicator.neutral_value, found)
@@ -170,28 +173,29 @@ def _tallied(indicator: Indicator, found: list[Record], as_of: date) -> Tally:
     return Tally(min(value, VALUE_MAX), found)
 
 
-def _moves_on(indicator: Indicator, found: Sequence[Record], as_of: date) -> date:
+def _moves_on(indicator: Indicator, tallied: Tally, as_of: date) -> date:
     """Return the first day on which an indicator's value may change by the calendar alone.
 
-    That is when the first record leaves the window, and when the next whole month is full: since
-    the newest record, or of the tenure that goes on and began first. One that began later is
-    never the longest before that day.
+    That is when the first record leaves the window, and when one whole month more is full: since
+    the newest record, or of the tenure that goes on and began first; those that began later are
+    never longer.
     """
-    months = indicator.window_months
     if indicator.aggregate != "tenure_months":
-        leaves = add_months(min(each.occurred_on for each in found), months)
+        days = [each.occurred_on for each in tallied.records]
+        leaves = add_months(min(days), indicator.window_months)
         if indicator.aggregate != "months_since":
             return leaves
-        return min(leaves, _next_month(found[0].occurred_on, as_of))
-    ends = [each.ended_on for each in found if each.ended_on is not None]
-    days = [add_months(min(ends), months)] if ends else []
+        return min(leaves, add_months(max(days), tallied.value + 1))
+    moves = [
+        add_months(each.ended_on, indicator.window_months)
+        for each in tallied.records
+        if each.ended_on is not None
+    ]
     going_on = [
-        each.occurred_on for each in found if each.ended_on is None or each.ended_on > as_of
+        each.occurred_on
+        for each in tallied.records
+        if each.ended_on is None or each.ended_on > as_of
     ]
     if going_on:
-        days.append(_next_month(min(going_on), as_of))
-    return min(days)
-
-
-def _next_month(since: date, as_of: date) -> date:
-    return add_months(since, months_between(since, as_of) + 1)
+        moves.append(add_months(min(going_on), tallied.value + 1))
+    return min(moves)

@@ -1,7 +1,7 @@
 """The score room's verbs: work scores out, show them with their reasons, erase them."""
 
 from backend.score.rules.state import Score, ScoreRevision, facts_of
-from backend.score.service.computation import compute, erase, recompute
+from backend.score.service.computation import compute, erase, purge_history, recompute
 from backend.score.service.explanation import (
     ExplainedScore,
     HistoryPage,
@@ -13,11 +13,27 @@ from backend.score.service.explanation import (
     list_history,
     simulate_score,
 )
-from backend.score.service.reading import count, find, find_facts, get, list_due, list_scored
+from backend.score.service.reading import (
+    ChangedPage,
+    count,
+    find,
+    find_facts,
+    get,
+    list_changed,
+    list_due,
+    list_scored,
+)
 from backend.score.service.report import (
     find_report,
     keep_report,
     work_out_report,
+)
+from backend.score.service.run import (
+    begin_run,
+    find_run,
+    finish_run,
+    get_progress,
+    recompute_part,
 )
 from backend.score.service.scorecard import (
     ListedScorecard,
@@ -36,8 +52,15 @@ from backend.score.service.scorecard import (
     scorecards_by_digest,
     submit,
 )
+from backend.score.service.verification import (
+    Verified,
+    verify_listed,
+    verify_page,
+    verify_sample,
+)
 
 __all__ = [
+    "ChangedPage",
     "ExplainedScore",
     "HistoryPage",
     "ListedScorecard",
@@ -48,7 +71,9 @@ __all__ = [
     "ScorecardState",
     "SimulatedScore",
     "Submitted",
+    "Verified",
     "approve",
+    "begin_run",
     "compute",
     "count",
     "emit_in_force",
@@ -58,12 +83,16 @@ __all__ = [
     "find_facts",
     "find_listed",
     "find_report",
+    "find_run",
     "find_version_in_force",
+    "finish_run",
     "get",
     "get_changes",
     "get_explained",
+    "get_progress",
     "get_scorecard",
     "keep_report",
+    "list_changed",
     "list_due",
     "list_history",
     "list_scorecards",
@@ -71,10 +100,15 @@ __all__ = [
     "packaged_scorecard",
     "prove_document",
     "publish_packaged",
+    "purge_history",
     "recompute",
+    "recompute_part",
     "scorecard_in_force",
     "scorecards_by_digest",
     "simulate_score",
     "submit",
+    "verify_listed",
+    "verify_page",
+    "verify_sample",
     "work_out_report",
 ]

@@ -1,21 +1,32 @@
 """Scores are worked out when somebody joins, follow the records, and end when somebody leaves.
 
-Only who takes part has a score: each verb that writes one works under the lock of the
-participation.
+Only who takes part has a score. One subject is worked out in Python, many in PostgreSQL; both give
+the same bits. Whoever works a score out holds the scorecard in force before reading it: a pass with
+a new one begins when nobody works with the old one any more, and then sees all that was written.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime, time
 from uuid import UUID
 
 from backend.citizen import service as citizen
-from backend.kit.clock import city_date
+from backend.kit.clock import CITY_ZONE, city_date
 from backend.kit.postgres import Tx
+from backend.kit.problem import Unavailable
 from backend.record import service as record
+from backend.record.rules.life import add_months
 from backend.score.rules.engine import score_records
-from backend.score.rules.state import Score, is_new_revision, keep
+from backend.score.rules.scorecard import Scorecard
+from backend.score.rules.state import Score, keep
 from backend.score.service.scorecard import scorecard_in_force
+from backend.score.store import bulk, history, run
 from backend.score.store import score as store
+
+# Somebody else has to write a score between two tries for a third one to be needed.
+_TRIES_MAX = 20
+# Revisions are kept for two years: as long as a citizen may ask what has changed since.
+HISTORY_MONTHS = 24
+_PURGED_MAX = 10_000
 
 
 async def compute(tx: Tx, *, subject_id: UUID, now: datetime) -> Score:
@@ -23,6 +34,7 @@ async def compute(tx: Tx, *, subject_id: UUID, now: datetime) -> Score:
 
     The caller holds the citizen's account locked: whoever works on changed records waits.
     """
+    await run.hold_scorecard(tx)
     scorecard = await scorecard_in_force(tx)
     records = await record.list_current_by_subject(tx, subject_ids=[subject_id])
     result = score_records(scorecard, records[subject_id], city_date(now))
@@ -32,27 +44,40 @@ async def compute(tx: Tx, *, subject_id: UUID, now: datetime) -> Score:
 
 
 async def recompute(tx: Tx, *, subject_ids: Sequence[UUID], now: datetime) -> int:
-    """Work out anew the scores of those of the subjects who take part; return how many changed."""
+    """Work out anew the scores of those of the subjects who take part; return how many changed.
+
+    Under the lock of their participations, so that who joins at this moment is waited for, and
+    records that were committed before are seen.
+    """
     keys = await citizen.lock_participation_keys(tx, subject_ids=subject_ids)
     if not keys:
         return 0
-    scorecard, as_of = await scorecard_in_force(tx), city_date(now)
-    records = await record.list_current_by_subject(tx, subject_ids=[*keys])
+    await run.hold_scorecard(tx)
+    scorecard = await scorecard_in_force(tx)
+    return await recompute_until_done(
+        tx, scorecard, subject_ids=[*keys], as_of=city_date(now), now=now
+    )
+
+
+async def recompute_until_done(
+    tx: Tx, scorecard: Scorecard, *, subject_ids: list[UUID], as_of: date, now: datetime
+) -> int:
+    """Work scores out until none is missed because somebody else wrote it meanwhile."""
     changed = 0
-    for before in await store.list_scores(tx, [*keys]):
-        result = score_records(scorecard, records[before.subject_id], as_of)
-        after = keep(
-            result,
-            subject_id=before.subject_id,
-            revision=before.revision + 1,
-            computed_at=now,
+    for _ in range(_TRIES_MAX):
+        if not subject_ids:
+            return changed
+        done = await bulk.recompute_listed(
+            tx, scorecard, subject_ids=subject_ids, as_of=as_of, now=now
         )
-        if is_new_revision(after, before):
-            await store.save_score(tx, after)
-            changed += 1
-        elif after.due_on != before.due_on:
-            await store.save_due(tx, before.subject_id, as_of=as_of, due_on=after.due_on)
-    return changed
+        changed, subject_ids = changed + done.changed, done.missed
+    raise Unavailable("score")
+
+
+async def purge_history(tx: Tx, *, now: datetime) -> int:
+    """Delete revisions older than HISTORY_MONTHS, except a subject's newest; return how many."""
+    before = datetime.combine(add_months(city_date(now), -HISTORY_MONTHS), time(), CITY_ZONE)
+    return await history.delete_old_revisions(tx, before=before, limit=_PURGED_MAX)
 
 
 async def erase(tx: Tx, *, subject_id: UUID) -> None:

@@ -3,12 +3,22 @@
 from datetime import datetime
 from uuid import UUID
 
+import msgspec
+
 from backend.kit.clock import city_date
 from backend.kit.postgres import ReadTx
 from backend.kit.problem import Refusal
+from backend.score.rules.run import END_SUBJECT
 from backend.score.rules.state import Score, facts_of
 from backend.score.service.scorecard import get_scorecard
 from backend.score.store import score as store
+
+
+class ChangedPage(msgspec.Struct, frozen=True):
+    """Whose score is not up to date, and where the next scores begin; None after the last."""
+
+    subject_ids: list[UUID]
+    next_after: UUID | None
 
 
 async def find(tx: ReadTx, *, subject_id: UUID) -> Score | None:
@@ -47,6 +57,16 @@ async def list_scored(tx: ReadTx, *, after: UUID | None, limit: int) -> list[UUI
     """Return who has a score, in the order of the ids, from behind `after`; for work in batches."""
     scored = await store.list_scored(tx, after=after, limit=limit)
     return [each.subject_id for each in scored]
+
+
+async def list_changed(tx: ReadTx, *, after: UUID, limit: int, now: datetime) -> ChangedPage:
+    """Return whose records are no longer those that their score was worked out from.
+
+    Of `limit` scores in the order of the ids, from `after` on.
+    """
+    end = await store.find_end(tx, after, limit) or END_SUBJECT
+    changed = await store.list_changed(tx, first=after, end=end, as_of=city_date(now))
+    return ChangedPage([each.subject_id for each in changed], None if end == END_SUBJECT else end)
 
 
 async def count(tx: ReadTx) -> int:

@@ -187,13 +187,13 @@ async def approve(
         return False
     is_first = await store.save_in_force(tx, version, now)
     assert is_first, "the lock lets one transaction through"
-    await emit_in_force(tx, after=None, now=now)
+    await emit_in_force(tx, now=now)
     return True
 
 
-async def emit_in_force(tx: Tx, *, after: UUID | None, now: datetime) -> None:
-    """Let the worker work out anew the scores of everybody behind `after`, a batch at a time."""
-    payload = {} if after is None else {"after": str(after)}
+async def emit_in_force(tx: Tx, *, now: datetime, run_id: UUID | None = None) -> None:
+    """Let the worker work out all scores anew, or go on with the pass `run_id`, part by part."""
+    payload = {} if run_id is None else {"run_id": str(run_id)}
     await event.emit(tx, topic=SCORECARD_IN_FORCE, subject_id=None, payload=payload, now=now)
 
 

@@ -111,14 +111,15 @@ async def list_facts(tx: ReadTx, version: str) -> list[ReportFacts]:
 
 
 async def find_earlier(tx: ReadTx, version: str, as_of: date) -> StoredReport | None:
-    """Return the newest report in which a scorecard stood, of an earlier day; None without one."""
+    """Return the newest report of an earlier day that tells of a scorecard; None without one."""
     return await tx.fetch_optional(
         StoredReport,
         """SELECT report_id, scorecard_version, scorecard_digest, champion_version, as_of, document,
                   made_by, made_at
            FROM scorecard_report
            WHERE (scorecard_version = $1 OR champion_version = $1) AND as_of < $2
-           ORDER BY as_of DESC, made_at DESC LIMIT 1""",
+             AND (document ->> 'is_told')::boolean
+           ORDER BY as_of DESC, made_at DESC, report_id DESC LIMIT 1""",
         version,
         as_of,
     )
