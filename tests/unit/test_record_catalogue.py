@@ -17,8 +17,6 @@ from backend.record.rules.catalogue import (
     restore_catalogue,
 )
 from backend.record.rules.edition import classes_given_up
-from backend.record.rules.source import COLUMN_NAMES
-from backend.record.rules.submission import COLUMNS
 
 DATA = files("backend.record") / "data"
 CATALOGUE_TEXT = (DATA / "catalogue-2026.toml").read_text()
@@ -370,7 +368,3 @@ class TestGivenUp:
     def test_a_positive_class_may_become_neutral_and_last_longer(self):
         after = load_small('"positive"', '"neutral"')
         assert classes_given_up(load_small(), after) == []
-
-
-def test_a_source_can_name_every_column_of_a_file():
-    assert set(COLUMN_NAMES) >= set(COLUMNS)
