@@ -1,0 +1,295 @@
+"""Goal: what has ended is deleted, whole and only then; a proof stays, and no score changes by it.
+
+Method: the whole application on a real PostgreSQL, records as departments hand them in, a clock
+that is moved over the last day; the proof is asked with the very lines that were handed in.
+"""
+
+from collections.abc import AsyncIterator
+from datetime import date, timedelta
+from io import BytesIO
+from uuid import UUID
+
+import asyncpg
+import msgspec
+import pytest
+
+from backend.app import House
+from backend.record import service
+from backend.record.jobs import purge_records, send_submission
+from backend.record.rules.layout import PLAIN
+from backend.record.rules.purge import QUARANTINE_DAYS, PurgedContent
+from backend.record.service import purge as purge_service
+from backend.score import service as score
+from backend.score.jobs import recompute_due
+from tests.support.citizen import national_id
+from tests.support.world import App, World
+
+LATE = ("city_library", "library_overdue")
+HEADER = "national_id,external_id,version,action,occurred_on,quantity\n"
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+async def world(house: House) -> AsyncIterator[World]:
+    """A city with its programmes; what is 3 months old tomorrow ends tomorrow."""
+    world = World(house)
+    await world.found()
+    yield world
+    await world.close()
+
+
+async def hand_in(world: World, *lines: str, class_code: str = LATE[1]) -> None:
+    """Hand lines in as a department does."""
+    text = HEADER + "".join(line + "\n" for line in lines)
+    taken = await send_submission(
+        world.database,
+        BytesIO(text.encode()),
+        source_code="city_library",
+        class_code=class_code,
+        batch_id=None,
+        vault=world.vault,
+        clock=world.clock,
+    )
+    assert taken.rejected == 0, "good lines"
+
+
+async def purge(world: World) -> service.PurgeCount:
+    """Purge as the worker does."""
+    return await purge_records(world.database, vault=world.vault, clock=world.clock)
+
+
+async def proof_of(world: World, *lines: str) -> list[service.LineProof]:
+    """Ask what became of lines."""
+    async with world.database.read() as tx:
+        return await service.prove_lines(
+            tx,
+            content=(HEADER + "".join(line + "\n" for line in lines)).encode(),
+            source_code="city_library",
+            class_code=LATE[1],
+            layout=PLAIN,
+            vault=world.vault,
+            now=world.clock.now(),
+        )
+
+
+async def left(world: World) -> set[tuple[str, int]]:
+    """Return the numbers and versions that are on file."""
+
+    class Found(msgspec.Struct, frozen=True):
+        external_id: str
+        version: int
+
+    async with world.database.read() as tx:
+        found = await tx.fetch_all(Found, "SELECT external_id, version FROM record")
+    return {(each.external_id, each.version) for each in found}
+
+
+ENDS = f"{national_id(1)},ends,1,report,2026-08-21,1"  # three months: until 2026-11-20
+STAYS = f"{national_id(1)},stays,1,report,2026-08-22,1"
+
+
+async def test_an_item_goes_on_the_day_it_ends_and_not_before(world: World):
+    await hand_in(world, ENDS, STAYS)
+    assert await purge(world) == service.PurgeCount(0, 0)
+    world.clock.advance(DAY)
+    async with world.database.read() as tx:
+        assert await service.count_purge(tx, now=world.clock.now()) == service.PurgeCount(1, 0)
+    assert await left(world) == {("ends", 1), ("stays", 1)}, "a dry run deletes nothing"
+    assert await purge(world) == service.PurgeCount(1, 0)
+    assert await left(world) == {("stays", 1)}
+    assert await purge(world) == service.PurgeCount(0, 0), "once"
+
+
+async def test_all_versions_of_an_ended_number_go_and_none_of_one_that_goes_on(world: World):
+    moved = f"{national_id(2)},ends,2,report,2026-08-21,1"
+    longer = f"{national_id(1)},longer,2,report,2026-09-21,1"
+    earlier = f"{national_id(1)},longer,1,report,2026-08-21,1"
+    await hand_in(world, ENDS, moved, earlier, longer)
+    world.clock.advance(DAY)
+    assert await purge(world) == service.PurgeCount(2, 0)
+    assert await left(world) == {("longer", 1), ("longer", 2)}
+    proofs = await proof_of(world, ENDS, moved, earlier, longer)
+    assert [each.proof is not None for each in proofs] == [True, True, False, False]
+
+
+async def test_a_withdrawn_number_is_remembered_until_what_it_withdrew_has_ended(world: World):
+    withdrawal = f"{national_id(1)},ends,2,withdraw,2026-08-21,1"
+    await hand_in(world, ENDS, withdrawal)
+    assert await purge(world) == service.PurgeCount(0, 0)
+    world.clock.advance(DAY)
+    assert await purge(world) == service.PurgeCount(2, 0)
+    assert all(each.proof for each in await proof_of(world, ENDS, withdrawal))
+
+
+async def test_what_was_purged_does_not_come_back_by_the_same_line(world: World):
+    await hand_in(world, ENDS)
+    world.clock.advance(DAY)
+    await purge(world)
+    text = HEADER + ENDS + "\n"
+    taken = await send_submission(
+        world.database,
+        BytesIO(text.encode()),
+        source_code="city_library",
+        class_code=LATE[1],
+        batch_id="once-more",
+        vault=world.vault,
+        clock=world.clock,
+    )
+    assert (taken.accepted, taken.rejected) == (0, 1)
+    async with world.database.read() as tx:
+        (fault,) = await service.list_faults(tx, submission_id=taken.submission_id)
+    assert fault.code == "record_ended"
+
+
+async def test_the_proof_finds_the_very_line_and_no_other(world: World):
+    await hand_in(world, ENDS, STAYS)
+    world.clock.advance(DAY)
+    await purge(world)
+    (found,) = await proof_of(world, ENDS)
+    assert found.proof is not None
+    assert found.proof.is_whole
+    assert found.proof.purge.record_count == 1
+    assert found.proof.purge.ended_before.isoformat() == "2026-11-21"
+    others = [
+        STAYS,
+        ENDS.replace("ends", "end"),
+        ENDS.replace(",1,report", ",2,report"),
+        ENDS.replace("08-21", "08-20"),
+        ENDS.replace(national_id(1), national_id(2)),
+        ENDS.removesuffix("1") + "2",
+    ]
+    for line in await proof_of(world, *others):
+        assert (line.faults, line.proof) == ([], None)
+    (broken,) = await proof_of(world, "nobody,ends,1,report,2026-08-21,1")
+    assert broken.proof is None
+    assert [each.code for each in broken.faults] == ["national_id_form"]
+
+
+async def test_a_proof_that_was_tampered_with_says_so(world: World, database_url: str):
+    await hand_in(world, ENDS, ENDS.replace("ends", "ends-too"))
+    world.clock.advance(DAY)
+    await purge(world)
+    connection = await asyncpg.connect(database_url)
+    # The application has no grant for this: it takes the owner of the table.
+    await connection.execute(
+        "DELETE FROM purged_record WHERE record_digest <> $1",
+        purge_service.record_digest(world.vault, _content_of(world)),
+    )
+    await connection.close()
+    (found,) = await proof_of(world, ENDS)
+    assert found.proof is not None
+    assert not found.proof.is_whole
+
+
+def _content_of(world: World) -> PurgedContent:
+    return PurgedContent(
+        subject_id=world.vault.subject_id(national_id(1)),
+        class_code=LATE[1],
+        source_code="city_library",
+        external_id="ends",
+        version=1,
+        action="report",
+        quantity=1,
+        occurred_on=date(2026, 8, 21),
+        ended_on=None,
+    )
+
+
+async def test_the_steps_taken_with_a_record_go_with_it(world: World):
+    await hand_in(world, ENDS, STAYS)
+    subject_id = world.vault.subject_id(national_id(1))
+    async with world.database.write() as tx:
+        for each in await service.list_versions(tx, subject_id=subject_id):
+            await service.dispute(
+                tx,
+                subject_id=subject_id,
+                record_id=each.record_id,
+                actor="Wang",
+                reason="objection",
+                now=world.clock.now(),
+            )
+    world.clock.advance(DAY)
+    await purge(world)
+    assert await world.count("record_step") == 1
+
+
+async def test_lines_kept_aside_go_after_their_time_and_their_counts_stay(world: World):
+    text = HEADER + f"{national_id(1)},bad,1,report,2999-01-01,-1\n"
+    taken = await send_submission(
+        world.database,
+        BytesIO(text.encode()),
+        source_code="city_library",
+        class_code=LATE[1],
+        batch_id=None,
+        vault=world.vault,
+        clock=world.clock,
+    )
+    faults = await world.count("submission_error")
+    assert faults > 0
+    world.clock.advance(timedelta(days=QUARANTINE_DAYS))
+    assert (await purge(world)).faults == 0
+    world.clock.advance(timedelta(seconds=1))
+    assert (await purge(world)).faults == faults
+    assert await world.count("submission_error") == 0
+    async with world.database.read() as tx:
+        kept = await service.get_submission(
+            tx, source_code="city_library", submission_id=taken.submission_id
+        )
+    assert kept.rejected == 1
+
+
+async def test_a_purge_takes_a_batch_at_a_time_and_each_has_its_proof(
+    world: World, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(purge_service, "ITEMS_A_BATCH", 2)
+    lines = [ENDS.replace("ends", f"ends-{n}") for n in range(5)]
+    await hand_in(world, *lines)
+    world.clock.advance(DAY)
+    assert await purge(world) == service.PurgeCount(5, 0)
+    assert await world.count("record_purge") == 3
+    assert all(each.proof and each.proof.is_whole for each in await proof_of(world, *lines))
+
+
+async def score_of(world: World, subject_id: UUID) -> score.Score:
+    """Return somebody's score."""
+    async with world.database.read() as tx:
+        return await score.get(tx, subject_id=subject_id)
+
+
+async def overdue_of(world: World, subject_id: UUID) -> int:
+    """Return how many overdue items a score has seen."""
+    async with world.database.read() as tx:
+        facts = await score.find_facts(tx, subject_id=subject_id)
+    assert facts is not None
+    return facts["indicator.library_overdue"]
+
+
+@pytest.mark.parametrize("is_purged_first", [True, False])
+async def test_purge_and_the_scores_new_day_come_to_the_same_in_either_order(
+    world: World, is_purged_first: bool
+):
+    await world.make_reader()
+    await hand_in(world, ENDS, STAYS)
+    app: App = await world.app_of(joins=True)
+    subject_id = await app.subject_id
+    await world.work()
+    before = await score_of(world, subject_id)
+    assert await overdue_of(world, subject_id) == 2
+    assert before.due_on.isoformat() == "2026-11-21", "the score knows the day"
+    world.clock.advance(DAY)
+    if is_purged_first:
+        await purge(world)
+        assert await score_of(world, subject_id) == before, "a purge changes no score"
+        assert await world.work() == 0, "and tells nobody"
+    await recompute_due(world.database, clock=world.clock)
+    after = await score_of(world, subject_id)
+    assert await overdue_of(world, subject_id) == 1
+    assert after.revision == before.revision + 1
+    if not is_purged_first:
+        await purge(world)
+    await recompute_due(world.database, clock=world.clock)
+    assert await score_of(world, subject_id) == after
+    async with world.database.write() as tx:
+        assert await score.recompute(tx, subject_ids=[subject_id], now=world.clock.now()) == 0
+    assert await left(world) >= {("stays", 1)}
+    assert ("ends", 1) not in await left(world)
