@@ -85,6 +85,7 @@ class City:
 
     def submission_id(self) -> str:
         """Return a submission of the department, with lines that were kept aside."""
+        self.thread.run(self.world.work())  # so many files may wait, and no more
         batch_id = f"known-{self.next_serial()}"
         laid = self.thread.run(self.source.send(file_of(2) + b"bad\n", batch_id=batch_id))
         self.thread.run(self.world.work())
@@ -93,6 +94,7 @@ class City:
 
     def file_request(self, request: httpx.Request) -> httpx.Request:
         """Return a request that hands a new file in."""
+        self.thread.run(self.world.work())
         query = {"class": "library_return", "batch_id": f"file-{self.next_serial()}"}
         request.headers["content-type"] = "text/csv"
         address = request.url.copy_with(params=query)

@@ -62,6 +62,12 @@ def described(*, with_tokens: bool) -> schemathesis.BaseSchema:
     return schema
 
 
+@schemathesis.serializer("application/jsonl", "application/x-ndjson")
+def _as_it_is(_context: schemathesis.SerializationContext, value: object) -> bytes:
+    """Send what stands for a file of lines as it is."""
+    return value if isinstance(value, bytes) else str(value).encode()
+
+
 anonymous, signed = described(with_tokens=False), described(with_tokens=True)
 
 

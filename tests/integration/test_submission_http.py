@@ -372,3 +372,75 @@ async def test_a_suspended_source_is_out_in_the_same_moment(
     async with world.database.write() as tx:
         await tx.execute("UPDATE partner SET suspended_at = now() WHERE source_code IS NOT NULL")
     problem_of(await library.call("GET", SUBMISSIONS), 401, "token_invalid")
+
+
+async def test_every_count_of_a_file_is_shown(world: World, library: SourceSoftware) -> None:
+    """What was on record already, what corrects, and what withdraws."""
+    header = b"national_id,external_id,version,action,occurred_on,ended_on,quantity\n"
+    person = national_id(1)
+    first = header + f"{person},a,1,,2026-05-01,,2\n{person},b,1,,2026-05-01,,2\n".encode()
+    await library.send(first, batch_id="one")
+    await world.work()
+    second = (
+        header
+        + (
+            f"{person},a,1,,2026-05-01,,2\n"
+            f"{person},a,2,,2026-05-02,,2\n"
+            f"{person},b,2,withdraw,2026-05-01,,2\n"
+            f"{person},c,1,repair,2026-05-01,,2\n"
+        ).encode()
+    )
+    answer = await library.send(second, batch_id="two")
+    await world.work()
+    taken = await library.look(answer.json()["submission_id"])
+    counts = {name: taken[name] for name in ("lines", "accepted", "rejected", "duplicates")}
+    assert counts == {"lines": 4, "accepted": 3, "rejected": 1, "duplicates": 1}
+    assert (taken["corrections"], taken["withdrawals"], taken["repairs"]) == (1, 1, 0)
+
+
+@pytest.mark.parametrize("content_type", ["application/jsonl", "application/x-ndjson"])
+async def test_a_file_of_json_lines_goes_in(
+    world: World, library: SourceSoftware, content_type: str
+) -> None:
+    """As a CSV file does, without a header."""
+    good = '{"national_id":"%s","external_id":"j-%d","occurred_on":"2026-05-01","quantity":2}'
+    lines = "".join(good % (national_id(1 + n % 9), n) + "\n" for n in range(50))
+    answer = await library.send((lines + "{\n").encode(), content_type=content_type)
+    assert answer.status_code == 202, answer.text
+    await world.work()
+    taken = await library.look(answer.json()["submission_id"])
+    assert (taken["lines"], taken["accepted"], taken["rejected"]) == (51, 50, 1)
+    (row,) = await library.errors(taken["submission_id"])
+    assert (row["line"], row["content"]) == ("51", "{")
+
+
+async def test_a_departments_own_export_goes_in_as_it_is(
+    world: World, library: SourceSoftware
+) -> None:
+    """In GB 18030, under its own headers; a line kept aside comes back in UTF-8."""
+    text = "身份证号码,借阅编号,还书日期\n" + "".join(
+        f"{national_id(1 + n)},借-{n},2026-05-0{1 + n}\n" for n in range(5)
+    )
+    bad = f"{national_id(6)},借-6,五月一日\n"
+    columns = [
+        ("national_id", "身份证号码"),
+        ("external_id", "借阅编号"),
+        ("occurred_on", "还书日期"),
+    ]
+    query = [
+        *(("class", "library_return"), ("batch_id", "b"), ("encoding", "gb18030")),
+        *(("column", f"{name}:{header}") for name, header in columns),
+    ]
+    answer = await library.call(
+        "POST",
+        SUBMISSIONS,
+        content=(text + bad).encode("gb18030"),
+        params=query,
+        headers={"content-type": "text/csv"},
+    )
+    assert answer.status_code == 202, answer.text
+    await world.work()
+    taken = await library.look(answer.json()["submission_id"])
+    assert (taken["accepted"], taken["rejected"]) == (5, 1)
+    (row,) = await library.errors(taken["submission_id"])
+    assert (row["code"], row["content"]) == ("date_format", bad.strip())

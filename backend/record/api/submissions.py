@@ -53,8 +53,10 @@ PageSize = Annotated[int, QueryParameter(ge=1, le=PAGE_SIZE_MAX)]
 class SubmissionView(msgspec.Struct, frozen=True):
     """A file and what came of its lines so far; `completed_at` is null while it is taken in.
 
-    `lines` were read, `accepted` of them went in or were on record already, `rejected` are kept
-    aside: see its errors.
+    `lines` were read, `accepted` of them went in or were on record already (`duplicates`),
+    `rejected` are kept aside: see its errors. Of those that went in, `corrections`, `withdrawals`
+    and `repairs` changed what was reported before, `incomplete` left out what they may hold, and
+    of `timed` reports, whose class has a clock, `late` came after it.
     """
 
     submission_id: UUID
@@ -64,6 +66,13 @@ class SubmissionView(msgspec.Struct, frozen=True):
     lines: int
     accepted: int
     rejected: int
+    duplicates: int
+    corrections: int
+    withdrawals: int
+    repairs: int
+    incomplete: int
+    timed: int
+    late: int
     received_at: datetime
     completed_at: datetime | None
 
@@ -252,9 +261,9 @@ async def list_submission_errors(
         page = await service.list_fault_page(
             tx, submission_id=submission.submission_id, cursor=cursor, page_size=page_size
         )
-        encoding = await service.find_encoding(tx, submission_id=submission.submission_id)
+        layout = await service.find_layout(tx, submission_id=submission.submission_id)
     if wanted == CSV:
-        return _download(db, vault, submission, encoding=encoding)
+        return _download(db, vault, submission, encoding=layout.encoding)
     return Response(
         LineFaultPageView([_fault_view(each) for each in page.items], page.next_cursor),
         media_type=JSON,
@@ -284,6 +293,13 @@ def _submission_view(submission: Submission) -> SubmissionView:
         lines=submission.lines_done,
         accepted=submission.accepted,
         rejected=submission.rejected,
+        duplicates=submission.duplicates,
+        corrections=submission.corrections,
+        withdrawals=submission.withdrawals,
+        repairs=submission.repairs,
+        incomplete=submission.incomplete,
+        timed=submission.timed,
+        late=submission.late,
         received_at=submission.received_at,
         completed_at=submission.completed_at,
     )
