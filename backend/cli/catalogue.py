@@ -17,6 +17,7 @@ from backend.record.rules.catalogue import (
     Catalogue,
     DataFault,
     RecordClass,
+    bases_to_name,
     load_catalogue,
     restore_catalogue,
 )
@@ -63,14 +64,21 @@ def catalogue_check(*, file: Path, sources: Path | None, as_json: bool) -> None:
         click.echo(json.dumps({"faults": fault.faults}, ensure_ascii=False))
         raise click.exceptions.Exit(1) from None
     unreported = [] if sources is None else _unreported(proved)
+    unnamed = bases_to_name(proved)
     if as_json:
-        facts = _counts_of(proved) | {"unreported": unreported, "faults": []}
+        facts = _counts_of(proved) | {
+            "unreported": unreported,
+            "bases_to_name": unnamed,
+            "faults": [],
+        }
         click.echo(json.dumps(facts, ensure_ascii=False))
         return
     click.echo(
-        f"Edition {proved.edition} can be published:"
+        f"Edition {proved.edition} is proved:"
         f" {len(proved.classes)} classes, {len(proved.sources)} sources."
     )
+    for code in unnamed:
+        click.echo(f"  not to be published before the regulation behind it is named: {code}")
     for code in unreported:
         click.echo(f"  no source of this city may report {code}")
 
@@ -90,6 +98,11 @@ def catalogue_publish(*, file: Path, sources: Path, published_by: str, as_json: 
         proved = load_catalogue(document, sources_text)
     except DataFault as fault:
         raise _unusable(file, fault) from None
+    if unnamed := bases_to_name(proved):
+        raise Fault(
+            "these classes rest on a regulation of your city that legal_basis doesn't name yet:"
+            f" {', '.join(unnamed)}"
+        )
 
     async def publish(tx: Tx) -> CatalogueOutcome:
         return await service.publish_catalogue(

@@ -58,7 +58,7 @@ def test_an_afternoon_gives_a_city_its_own_catalogue_sources_and_scorecard(stack
     told = catalogue_of(stack)
     assert (told["edition"], told["name_zh"]) == ("river-2026-1", "江城市公共信用信息目录")
     assert "time_bank_hours" in json.dumps(told)
-    assert "本市" not in json.dumps(told, ensure_ascii=False), "no class waits for a law any more"
+    assert "发布前填写" not in json.dumps(told, ensure_ascii=False), "no class waits for a law"
     assert "Edition river-2026-1 is in force" in said[5]
     assert "1 lines in, 0 kept aside" in said[6]
     assert "river-2026-1: in_force" in said[8]

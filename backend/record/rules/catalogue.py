@@ -49,6 +49,7 @@ _SEVERITIES: Mapping[Basis, tuple[Severity, ...]] = {
 _CITED = re.compile(r"《[^》]+》")
 _LOCAL_CITED = re.compile(r"《[^》]*(?:条例|目录)[^》]*》")
 _CONSENT_LAW = "中华人民共和国个人信息保护法"
+_UNNAMED = "《本市"
 _EDITION = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,31})")
 WORKING_DAYS_MAX = 60
 
@@ -146,6 +147,11 @@ def digest_catalogue(catalogue_text: str, sources_text: str) -> bytes:
     """Return the SHA-256 that names an edition's two texts together."""
     parts = (catalogue_text.encode(), sources_text.encode())
     return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).digest()
+
+
+def bases_to_name(catalogue: Catalogue) -> list[str]:
+    """Return the classes that rest on a regulation the model can't name: a city names its own."""
+    return [each.code for each in catalogue.classes.values() if _UNNAMED in each.legal_basis]
 
 
 def load_catalogue(catalogue_text: str, sources_text: str) -> Catalogue:
