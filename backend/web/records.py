@@ -13,16 +13,13 @@ from backend.kit.postgres import Database
 from backend.record import service as record
 from backend.record.rules.catalogue import Catalogue
 from backend.record.rules.life import Record, counts
+from backend.record.rules.status import why_not
 from backend.score.rules.change import plural
 from backend.web.render import render_page
 from backend.web.session import AnyRequest, Visit, Visitor, signed_in
 from backend.web.words import NOTHING, Text
 
 _COUNTS = Text("计入信用分", "Counts")
-_TO_COME = Text("尚未开始", "Has not begun")
-_ENDED = Text("已到期，不再计入", "Ended, no longer counts")
-_DISPUTED = Text("有异议，暂不计入", "Disputed, does not count meanwhile")
-_REPAIRED = Text("已修复，不再计入", "Repaired, no longer counts")
 
 
 class RecordLine(msgspec.Struct, frozen=True):
@@ -86,15 +83,10 @@ def class_name(code: str, catalogue: Catalogue) -> Text:
     return Text(code, code) if found is None else Text(found.name_zh, found.name_en)
 
 
-def status_of(held: Record, *, today: date) -> Text:
+def status_text(held: Record, *, today: date) -> Text:
     """Say whether a record counts on a day, and if not, why."""
-    if held.repaired_at is not None:
-        return _REPAIRED
-    if held.disputed_at is not None:
-        return _DISPUTED
-    if counts(held, today):
-        return _COUNTS
-    return _TO_COME if today < held.occurred_on else _ENDED
+    reason = why_not(held, today)
+    return _COUNTS if reason is None else Text(reason.zh, reason.en)
 
 
 def _item(held: Record, catalogue: Catalogue, today: date) -> RecordItem:
@@ -107,7 +99,7 @@ def _item(held: Record, catalogue: Catalogue, today: date) -> RecordItem:
         amount=_amount(held, catalogue),
         on=held.occurred_on,
         ended_on=held.ended_on,
-        status=status_of(held, today=today),
+        status=status_text(held, today=today),
         counts=counts(held, today),
         ends_on=held.ends_on,
         legal_basis="" if record_class is None else record_class.legal_basis,

@@ -1,14 +1,14 @@
 """The score in full: why it is what it is, what would help, what it was and what changed."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 
 import msgspec
 from litestar import Response, get
 from litestar.di import NamedDependency
 from markupsafe import Markup
 
-from backend.kit.clock import Clock, city_date
+from backend.kit.clock import Clock
 from backend.kit.postgres import Database
 from backend.kit.problem import Refusal
 from backend.kit.svg import Axis, Point, step_chart
@@ -72,9 +72,9 @@ class ScoreCard(msgspec.Struct, frozen=True):
 
 
 class PastItem(msgspec.Struct, frozen=True):
-    """One past score: its day, its points, and where it is said what had changed."""
+    """One past score: since when, its points, and where it is said what had changed."""
 
-    on: date
+    at: datetime
     points: int
     href: str
 
@@ -93,8 +93,8 @@ class ChangesView(msgspec.Struct, frozen=True):
 
     points_before: int
     points_after: int
-    on_before: date
-    on_after: date
+    at_before: datetime
+    at_after: datetime
     effect: str
     base: EffectItem | None
     items: list[MovedItem]
@@ -118,7 +118,7 @@ def score_view(
     changes: RevisionChanges | None,
     *,
     catalogue: Catalogue,
-    today: date,
+    now: datetime,
 ) -> ScoreView:
     """Return the page of a score; `past` are its revisions, newest first."""
     return ScoreView(
@@ -133,10 +133,10 @@ def score_view(
             for each in explained.helps
         ],
         dimensions=dimension_bars(explained.scorecard, explained.score.dimensions),
-        chart=history_chart(past, today=today),
+        chart=history_chart(past, now=now),
         past=[
             PastItem(
-                city_date(each.score.computed_at),
+                each.score.computed_at,
                 each.score.points,
                 f"/score/changes?to={each.score.revision}",
             )
@@ -187,8 +187,8 @@ def changes_view(changes: RevisionChanges, catalogue: Catalogue) -> ChangesView:
     return ChangesView(
         points_before=before.points,
         points_after=after.points,
-        on_before=city_date(before.computed_at),
-        on_after=city_date(after.computed_at),
+        at_before=before.computed_at,
+        at_after=after.computed_at,
         effect=with_sign(after.points - before.points),
         base=None
         if base is None
@@ -205,30 +205,27 @@ def changes_view(changes: RevisionChanges, catalogue: Catalogue) -> ChangesView:
     )
 
 
-def history_chart(past: Sequence[PastScore], *, today: date) -> Markup:
-    """Return the line of a score up to today, drawn between round figures."""
+def history_chart(past: Sequence[PastScore], *, now: datetime) -> Markup:
+    """Return the line of a score up to this moment, drawn between round figures."""
     assert past, "who has a score has its first revision"
-    points = [_point(each.score.points, city_date(each.score.computed_at)) for each in past[::-1]]
-    if (newest := points[-1]).at < today.toordinal():
-        points.append(_point(newest.value, today))
-    lowest = min(each.value for each in points) // _GRID_POINTS * _GRID_POINTS
-    highest = -(-max(each.value for each in points) // _GRID_POINTS) * _GRID_POINTS
+    points = [_point(each.score.points, each.score.computed_at) for each in past[::-1]]
+    points.append(_point(past[0].score.points, max(now, past[0].score.computed_at)))
+    lowest = min(each.value for each in points)
+    highest = max(each.value for each in points)
+    low = lowest // _GRID_POINTS * _GRID_POINTS
     axis = Axis(
-        low=lowest,
-        high=max(highest, lowest + _GRID_POINTS),
-        first=city_day_iso(date.fromordinal(points[0].at)),
-        last=city_day_iso(today),
+        low=low,
+        high=max(-(-highest // _GRID_POINTS) * _GRID_POINTS, low + _GRID_POINTS),
+        first=city_day_iso(past[-1].score.computed_at),
+        last=city_day_iso(now),
     )
-    first, last = points[0], points[-1]
     drawn = step_chart(
         points,
         axis,
         name="history-chart",
         title="信用分走势 How your score has moved",
         description=(
-            f"{first.label} → {last.label}。"
-            f"最低 {min(each.value for each in points)}，最高 {max(each.value for each in points)} "
-            "lowest and highest"
+            f"{points[0].label} → {points[-1].label}。最低 lowest {lowest}，最高 highest {highest}"
         ),
     )
     return Markup(drawn)  # noqa: S704 - made by kit.svg, which escapes every text
@@ -251,8 +248,8 @@ def with_sign(points: int) -> str:
     return f"+{points}" if points >= 0 else f"−{-points}"
 
 
-def _point(points: int, on: date) -> Point:
-    return Point(on.toordinal(), points, f"{city_day(on)} {city_day_en(on)}: {points}")
+def _point(points: int, at: datetime) -> Point:
+    return Point(int(at.timestamp()), points, f"{city_day(at)} {city_day_en(at)}: {points}")
 
 
 def _name(tier: Tier) -> Text:
@@ -279,7 +276,7 @@ async def show_score(
                 tx, subject_id=subject_id, from_revision=None, to_revision=None
             )
         catalogue = await record.get_catalogue(tx)
-    view = score_view(explained, page.items, changes, catalogue=catalogue, today=city_date(now))
+    view = score_view(explained, page.items, changes, catalogue=catalogue, now=now)
     return render_page(visit, "score.html", view)
 
 

@@ -142,7 +142,7 @@ def simulation_view(
     shown = adverse[:_REPAIRS_SHOWN]
     return SimulationView(
         faults=[*faults],
-        form=form,
+        form=_filled(form, today),
         today=today,
         months_max=MONTHS_AHEAD_MAX,
         classes=[
@@ -160,6 +160,14 @@ def simulation_view(
         ],
         outcome=outcome,
     )
+
+
+def _filled(form: SimulationForm, today: date) -> SimulationForm:
+    """Return a form whose fields stand ready, but for those of the kind that was sent."""
+    ready = {"quantity": "1", "occurred_on": today.isoformat()} if form.kind != _ADD else {}
+    if form.kind != _TIME:
+        ready["months"] = "12"
+    return msgspec.structs.replace(form, **ready)
 
 
 def outcome_view(form: SimulationForm, simulated: SimulatedScore) -> OutcomeView:
@@ -257,8 +265,8 @@ async def show_simulation(
     today = city_date(clock.now())
     async with db.read() as tx:
         setting = await _setting(tx, visitor.subject_id, today)
-    form = SimulationForm(kind="", quantity="1", occurred_on=today.isoformat(), months="12")
-    return render_page(visit, "simulation.html", simulation_view(form, setting))
+    view = simulation_view(SimulationForm(kind=""), setting)
+    return render_page(visit, "simulation.html", view)
 
 
 @post(

@@ -93,7 +93,7 @@ async def test_the_history_is_drawn_and_said(world: World) -> None:
     chart = ElementTree.fromstring(drawn.group())
     titles = [each.text for each in chart.iter("{http://www.w3.org/2000/svg}title")]
     assert titles[0] == "信用分走势 How your score has moved"
-    assert len(titles) == 1 + 3, "three scores, each with its own words"
+    assert len(titles) == 1 + 4, "three scores and this moment, each with its own words"
     assert page.html.count('href="/score/changes?to=') == 3
     changes = await browser.open("/score/changes?to=2")
     assert "行政处罚：从 0 项变为 1 项" in changes.html
