@@ -56,6 +56,7 @@ class Life(RuleBasedStateMachine):
 
     database: Database
     runner: asyncio.Runner
+    batches = 0  # of all examples: what was sent under a name before is not taken in again
 
     def __init__(self) -> None:
         super().__init__()
@@ -65,7 +66,6 @@ class Life(RuleBasedStateMachine):
         self.repaired: set[tuple[str, int]] = set()
         self.counting: set[UUID] = set()
         self.may_begin: set[UUID] = set()
-        self.batches = 0
         self.runner.run(self._empty())
 
     async def _empty(self) -> None:
@@ -97,7 +97,7 @@ class Life(RuleBasedStateMachine):
         """A version comes, in any order, perhaps about somebody else, perhaps once more."""
         day = self.today - timedelta(days=ago)
         line = f"{national_id(person)},{number},{version},{action},{day},1"
-        self.batches += 1
+        Life.batches += 1
         self.clock.advance(timedelta(seconds=1))
         taken = self.runner.run(
             send_submission(
@@ -105,7 +105,7 @@ class Life(RuleBasedStateMachine):
                 BytesIO((HEADER + line + "\n").encode()),
                 source_code="city_library",
                 class_code="library_overdue",
-                batch_id=f"{id(self)}-{self.batches}",
+                batch_id=f"batch-{Life.batches}",
                 vault=VAULT,
                 clock=self.clock,
             )
