@@ -171,9 +171,7 @@ async def _scores_not_up_to_date(fleet: Fleet) -> int:
     connection = await asyncpg.connect(fleet.database_url)
     before = dict(await connection.fetch("SELECT subject_id, input_digest FROM score"))
     database = await Database.open(fleet.database_url, size=2)
-    await score_jobs.recompute_all(
-        database, only_changed=False, vault=open_vault(fleet.settings), clock=SystemClock()
-    )
+    await score_jobs.recompute_all(database, clock=SystemClock())
     await database.close()
     after = dict(await connection.fetch("SELECT subject_id, input_digest FROM score"))
     await connection.close()

@@ -118,7 +118,8 @@ kept AS (
 SELECT
   (SELECT count(*) FROM score WHERE {text.scores}) AS seen,
   (SELECT count(*) FROM kept) AS changed,
-  ARRAY(SELECT subject_id FROM changed EXCEPT SELECT subject_id FROM written) AS missed"""  # noqa: S608 - names and numbers that were looked at
+  ARRAY(SELECT subject_id FROM changed EXCEPT SELECT subject_id FROM written)
+    AS missed"""  # noqa: S608 - names and numbers that were looked at
     )
 
 
