@@ -29,7 +29,7 @@ COMMANDS: Final = {
     "register": "register",
     "seed": "data",
     "serve": "process",
-    "submission": "data",
+    "submission": "submission",
     "worker": "process",
 }
 

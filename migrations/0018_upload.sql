@@ -20,7 +20,7 @@ CREATE TABLE upload_part (
     PRIMARY KEY (upload_id, begin_byte)
 );
 
--- How the lines are to be read, for whoever goes on with a file; null for one sent by command.
+-- How the lines are to be read, for whoever goes on with a file; one sent by command lies nowhere.
 ALTER TABLE submission
 ADD COLUMN upload_id uuid,
 ADD COLUMN layout jsonb;

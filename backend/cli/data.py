@@ -1,114 +1,20 @@
-"""Records from the command line: hand in a file, make a demo city."""
+"""`creditplus seed`: make a demo city and hand its records in."""
 
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import date, datetime
-from io import SEEK_END, BufferedReader
 from pathlib import Path
-from typing import Any
 
 import click
 
-from backend.app import Participation, open_vault
+from backend.app import Participation
 from backend.cli.city import handin
 from backend.cli.city import seed as city_seed
 from backend.cli.city.people import CITIZENS_MAX, CITIZENS_MIN, NAMED
-from backend.cli.environment import Fault, command_settings, database_url, run
+from backend.cli.environment import Fault, command_settings, run
 from backend.cli.progress import progress_bar
+from backend.cli.submission import JSON_OPTION, opened
 from backend.kit.clock import SystemClock, city_date
-from backend.kit.crypto import Vault
-from backend.kit.postgres import Database
-from backend.record import service as record
-from backend.record.jobs import send_submission
-from backend.record.rules.fault import StoredFault
-from backend.record.rules.submission import Submission
 from backend.settings import Settings
-
-FAULTS_SHOWN = 20
-
-JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
-
-
-@click.group()
-def submission() -> None:
-    """Files of records that source departments hand in."""
-
-
-@submission.command("send")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--source", required=True, help="Code of the source that hands in.")
-@click.option("--class", "class_code", required=True, help="Class of the records.")
-@click.option("--batch-id", help="The source's name for this file; else its content names it.")
-@JSON_OPTION
-def submission_send(
-    *, file: Path, source: str, class_code: str, batch_id: str | None, as_json: bool
-) -> None:
-    """Hand in the CSV FILE; what is wrong with a line keeps that line out, and no other.
-
-    Sent again after an interruption it goes on where it stood; nothing is counted twice.
-    """
-    settings = command_settings()
-    with file.open("rb") as content:
-        taken, faults = run(
-            _send(settings, content, source=source, class_code=class_code, batch_id=batch_id)
-        )
-    if as_json:
-        click.echo(json.dumps(_submission_facts(taken, faults), ensure_ascii=False))
-        return
-    click.echo(f"Batch {taken.batch_id}: {taken.accepted} lines in, {taken.rejected} kept aside.")
-    for fault in faults[:FAULTS_SHOWN]:
-        column = f" {fault.column_name}" if fault.column_name else ""
-        click.echo(f"  line {fault.line_number}{column}: {fault.message} ({fault.code})")
-    if len(faults) > FAULTS_SHOWN:
-        click.echo("  … more with --json")
-
-
-async def _send(
-    settings: Settings,
-    content: BufferedReader,
-    *,
-    source: str,
-    class_code: str,
-    batch_id: str | None,
-) -> tuple[Submission, list[StoredFault]]:
-    size = content.seek(0, SEEK_END)
-    async with _opened(settings) as (database, vault):
-        with progress_bar() as bar:
-            task = bar.add_task(class_code, total=size)
-            taken = await send_submission(
-                database,
-                content,
-                source_code=source,
-                class_code=class_code,
-                batch_id=batch_id,
-                vault=vault,
-                clock=SystemClock(),
-                on_progress=lambda done: bar.update(task, completed=done),
-            )
-            bar.update(task, completed=size)
-        async with database.read() as tx:
-            return taken, await record.list_faults(tx, submission_id=taken.submission_id)
-
-
-def _submission_facts(taken: Submission, faults: list[StoredFault]) -> dict[str, Any]:
-    return {
-        "submission_id": str(taken.submission_id),
-        "source": taken.source_code,
-        "class": taken.class_code,
-        "batch_id": taken.batch_id,
-        "accepted": taken.accepted,
-        "rejected": taken.rejected,
-        "errors": [
-            {
-                "line": fault.line_number,
-                "column": fault.column_name or None,
-                "code": fault.code,
-                "message": fault.message,
-            }
-            for fault in faults
-        ],
-    }
 
 
 @click.command()
@@ -188,7 +94,7 @@ async def _bring_in(
 ) -> tuple[city_seed.HandedIn, int]:
     register = settings.identity_register_file or directory / "identity-register"
     people = handin.read_people(directory)
-    async with _opened(settings) as (database, vault):
+    async with opened(settings) as (database, vault):
         city_seed.write_register(register, people, vault)
         with progress_bar() as bar:
             files = bar.add_task("records", total=sum(file.bytes for file in city.files))
@@ -212,13 +118,3 @@ async def _bring_in(
                 on_person=lambda: bar.advance(task),
             )
     return handed, joiners
-
-
-@asynccontextmanager
-async def _opened(settings: Settings) -> AsyncIterator[tuple[Database, Vault]]:
-    vault = open_vault(settings)
-    database = await Database.open(database_url(settings), size=2)
-    try:
-        yield database, vault
-    finally:
-        await database.close()

@@ -68,8 +68,10 @@ async def send_submission(
             class_code=class_code,
             batch_id=digest.hex()[:32] if batch_id is None else batch_id,
             content_digest=digest,
+            layout=layout,
             now=clock.now(),
         )
+        layout = await service.find_layout(tx, submission_id=submission.submission_id)
     while submission.completed_at is None:
         chunks = read_file(
             lambda begin: _blocks(content, begin),

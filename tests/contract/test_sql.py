@@ -65,6 +65,8 @@ def _fits(hint: Any, type_name: str) -> bool:
         return any(_fits(each, type_name) for each in typing.get_args(hint))
     if typing.get_origin(hint) is typing.Annotated:
         return _fits(typing.get_args(hint)[0], type_name)
+    if typing.get_origin(hint) is typing.Literal:
+        return all(_fits(type(each), type_name) for each in typing.get_args(hint))
     if type_name.endswith("[]"):
         if typing.get_origin(hint) is not list:
             return False

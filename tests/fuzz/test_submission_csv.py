@@ -1,19 +1,23 @@
 """Goal: no bytes whatever break the reader of submissions, hide a line or let a bad one in.
 
+In every form and encoding that is read.
+
 Method: Hypothesis draws raw bytes, broken lines and good lines in any cutting of blocks; what the
 reader says is compared with what can be known without it.
 """
 
+import json
 from datetime import date
 from importlib.resources import files
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.kit.problem import Refusal
 from backend.record.rules.catalogue import load_catalogue
 from backend.record.rules.fault import LINE_BYTES_MAX, MESSAGES, Fault
-from backend.record.rules.layout import COLUMNS, REQUIRED_COLUMNS, parse_header
+from backend.record.rules.layout import COLUMNS, PLAIN, REQUIRED_COLUMNS, Layout, parse_header
 from backend.record.rules.line import Line, split_lines
 from backend.record.rules.row import Row, RowReader
 from backend.record.rules.submission import CHUNK_LINES, read_chunks
@@ -52,6 +56,65 @@ def blocks_of(content: bytes, sizes: list[int]) -> list[bytes]:
         blocks.append(content[place : place + size])
         place += size
     return [*blocks, content[place:]]
+
+
+LAYOUTS = [
+    PLAIN,
+    Layout(form="csv", encoding="gb18030", columns={}),
+    Layout(form="jsonl", encoding="utf-8", columns={}),
+]
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | cells,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(cells, inner, max_size=3),
+    max_leaves=5,
+)
+objects = st.dictionaries(st.sampled_from(COLUMNS) | cells, values, max_size=8).map(
+    lambda each: json.dumps(each).encode()
+)
+
+
+@given(lines | objects, st.sampled_from(LAYOUTS), st.sampled_from(sorted(CATALOGUE.classes)))
+def test_any_bytes_in_any_layout_are_a_row_or_faults(content, layout, code):
+    kind = CATALOGUE.classes[code]
+    one = RowReader(HEADER, layout=layout, record_class=kind, today=TODAY)
+    found = one.read(Line(5, 0, content, is_too_long=False))
+    if isinstance(found, Row):
+        assert found.external_id.isprintable()
+        assert found.occurred_on <= TODAY
+        assert found.ends_on is None or found.ends_on > TODAY
+        assert found.action != "repair" or kind.is_adverse
+    else:
+        assert found
+        assert all(fault.column in {"", *COLUMNS} for fault in found)
+        assert all(fault.message == MESSAGES[fault.code] for fault in found)
+
+
+@given(st.lists(lines | objects, max_size=12), st.sampled_from(LAYOUTS))
+def test_every_line_of_any_file_is_accounted_for(contents, layout):
+    kept = [each.replace(b"\n", b"") for each in contents]
+    file = b"".join(each + b"\n" for each in kept)
+    one = RowReader(
+        HEADER, layout=layout, record_class=CATALOGUE.classes["library_return"], today=TODAY
+    )
+    found = read_chunks(split_lines([file], first_number=1, offset=0), one, begin=0, lines_max=5)
+    chunks = list(found)
+    numbers = [
+        line.number for chunk in chunks for line, _ in sorted([*chunk.rows, *chunk.rejected])
+    ]
+    blank = [n for n, each in enumerate(kept, 1) if not each.removesuffix(b"\r").strip()]
+    assert sorted(numbers + blank) == list(range(1, len(kept) + 1))
+
+
+@given(st.binary(max_size=200), st.sampled_from(LAYOUTS))
+def test_any_first_line_in_any_layout_is_a_header_or_refused(content, layout):
+    named = msgspec.structs.replace(
+        layout, columns={"national_id": "证件号", "version": "quantity"}
+    )
+    try:
+        names = parse_header(Line(1, 0, content, is_too_long=False), named)
+    except Refusal:
+        return
+    assert set(REQUIRED_COLUMNS) <= set(names) <= set(COLUMNS)
 
 
 @given(lines, st.sampled_from(sorted(CATALOGUE.classes)))

@@ -78,6 +78,7 @@ def test_a_file_is_handed_in_and_what_is_wrong_is_told_by_line(run: Run, tmp_pat
     assert result.exit_code == 0, result.output
     assert result.stdout.splitlines() == [
         "Batch may: 1 lines in, 1 kept aside.",
+        "  1 late",
         "  line 3 occurred_on: the day lies in the future (date_future)",
     ]
     assert national_id(1) not in result.output
@@ -121,6 +122,48 @@ def test_other_content_under_the_same_batch_id_is_refused(run: Run, tmp_path: Pa
     result = run(*SEND, "--batch-id", "may")
     assert result.exit_code == 1
     assert "submission_conflict" in result.stderr
+
+
+def test_a_submission_is_shown_and_its_bad_lines_are_fetched_by_whoever_owns_the_file(
+    run: Run, tmp_path: Path
+):
+    header = "身份证号码,external_id,occurred_on\n"
+    bad = f"{national_id(1)},借-2,2999-01-01\n"
+    (tmp_path / "file.csv").write_text(
+        header + f"{national_id(1)},借-1,2026-05-01\n" + bad, encoding="gb18030"
+    )
+    options = ("--encoding", "gb18030", "--column", "national_id=身份证号码")
+    sent = answer_of(run(*SEND, *options, "--json"))
+    assert answer_of(run("submission", "show", sent["submission_id"], "--json")) == sent
+    assert (sent["is_complete"], sent["lines"], sent["timed"]) == (True, 2, 1)
+    errors = ("submission", "errors", sent["submission_id"])
+    assert answer_of(run(*errors, "--json"))["errors"] == sent["errors"]
+    assert run(*errors, "--out", "bad.csv").exit_code == 0
+    written = tmp_path / "bad.csv"
+    assert written.stat().st_mode & 0o777 == 0o600
+    assert bad.strip() in written.read_text("utf-8-sig")
+    assert "date_future" in written.read_text("utf-8-sig")
+    again = run(*errors, "--out", "bad.csv")
+    assert (again.exit_code, again.stderr) == (1, "creditplus: bad.csv: File exists\n")
+    unknown = run("submission", "show", "01a20c5c-4d9c-7030-ad56-ff1f2f7eae45")
+    assert unknown.exit_code == 1
+    assert "not_found" in unknown.stderr
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--column", "name=姓名"),
+        ("--column", "version"),
+        ("--column", "version=a", "--column", "version=b"),
+        ("--format", "jsonl", "--encoding", "gb18030"),
+    ],
+)
+def test_an_impossible_layout_is_refused_before_anything_is_read(run: Run, tmp_path, options):
+    (tmp_path / "file.csv").write_text(HEADER)
+    result = run(*SEND, *options)
+    assert result.exit_code == 1
+    assert len(result.stderr.strip().splitlines()) == 1
 
 
 def test_a_sender_killed_in_the_middle_is_finished_by_sending_again(

@@ -85,7 +85,9 @@ def settle(
             settled.inserted.append(record)
             settled.changed.add(record.subject_id)
             continue
-        fresh = _fresh(arriving, group, on_file, same, settled)
+        fresh = _fresh(
+            [(place, arriving[place]) for place in group], on_file, same, settled=settled
+        )
         if fresh:
             _place(fresh, on_file, settled, now)
     assert len(settled.inserted) == sum(
@@ -96,16 +98,15 @@ def settle(
 
 
 def _fresh(
-    arriving: Sequence[RecordVersion],
-    group: Sequence[int],
+    group: Sequence[tuple[int, RecordVersion]],
     on_file: Sequence[Held],
     same: Mapping[VersionKey, RecordVersion],
+    *,
     settled: Settled,
 ) -> list[RecordVersion]:
     """Return the versions of one number that are not on file, and note what came of each line."""
     fresh: dict[int, RecordVersion] = {}
-    for place in group:
-        record = arriving[place]
+    for place, record in group:
         known = fresh.get(record.version) or same.get((record.external_id, record.version))
         if on_file and on_file[0].class_code != record.class_code:
             settled.outcomes[place] = FaultCode.CLASS_CHANGED

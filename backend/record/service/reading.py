@@ -12,7 +12,9 @@ from backend.kit.postgres import ReadTx
 from backend.kit.problem import Refusal
 from backend.record import store
 from backend.record.rules.fault import StoredFault
+from backend.record.rules.layout import PLAIN, Layout
 from backend.record.rules.life import Record, counts
+from backend.record.rules.submission import Submission
 
 FAULTS_SHOWN_MAX = 1_000
 
@@ -22,6 +24,22 @@ class RecordPage(msgspec.Struct, frozen=True):
 
     items: list[Record]
     next_cursor: str | None
+
+
+async def get_submission_of_any(tx: ReadTx, *, submission_id: UUID) -> Submission:
+    """Return a submission, whoever handed it in; for operators. Raises Refusal not_found."""
+    found = await store.find_submission(tx, submission_id)
+    if found is None:
+        raise Refusal("not_found")
+    return found
+
+
+async def find_layout(tx: ReadTx, *, submission_id: UUID) -> Layout:
+    """Return how the lines of a submission are read; the plain layout where nobody said."""
+    found = await store.find_layout(tx, submission_id)
+    if found is None or found.layout is None:
+        return PLAIN
+    return msgspec.convert(found.layout, Layout)
 
 
 async def list_faults(

@@ -49,8 +49,11 @@ async def open_submission(
     batch_id: str,
     content_digest: bytes,
     now: datetime,
+    layout: Layout | None = None,
 ) -> Submission:
     """Begin a submission, or return the one this very content was handed in with before.
+
+    The layout is kept from the beginning: whoever goes on with the file reads it by `find_layout`.
 
     Raises Refusal submission_batch_id_invalid, submission_conflict (this batch of this source had
     other content or another class), and those of `check_sender`.
@@ -76,7 +79,8 @@ async def open_submission(
         received_at=now,
         completed_at=None,
     )
-    if await store.insert_submission(tx, submission):
+    kept = None if layout is None else msgspec.to_builtins(layout)
+    if await store.insert_submission(tx, submission, kept):
         return submission
     known = await store.get_submission_by_batch(tx, source_code, batch_id)
     if (known.class_code, known.content_digest) != (class_code, content_digest):

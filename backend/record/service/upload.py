@@ -18,7 +18,7 @@ from backend.kit.ids import monotonic_milliseconds, new_id
 from backend.kit.postgres import ReadTx, Tx
 from backend.kit.problem import Refusal
 from backend.record.rules import submission as submission_rules
-from backend.record.rules.layout import Encoding, Layout
+from backend.record.rules.layout import Layout
 from backend.record.rules.submission import (
     Submission,
     check_batch_id,
@@ -102,6 +102,7 @@ async def finish_upload(
         class_code=sending.class_code,
         batch_id=sending.batch_id,
         content_digest=tally.digest,
+        layout=sending.layout,
         now=now,
     )
     layout = msgspec.to_builtins(sending.layout)
@@ -113,12 +114,6 @@ async def finish_upload(
     else:
         await store.delete_upload(tx, upload_id)
     return submission
-
-
-async def find_encoding(tx: ReadTx, *, submission_id: UUID) -> Encoding:
-    """Return the encoding of a submission's lines as they were handed in."""
-    laid_down = await store.find_laid_down(tx, submission_id)
-    return "utf-8" if laid_down is None else msgspec.convert(laid_down.layout, Layout).encoding
 
 
 async def discard_upload(tx: Tx, *, upload_id: UUID) -> None:

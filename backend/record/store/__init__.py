@@ -2,7 +2,10 @@
 
 from backend.record.store.quality import list_month_counts
 from backend.record.store.submission import (
+    KeptLayout,
     LastReported,
+    find_layout,
+    find_submission,
     get_submission_by_batch,
     insert_faults,
     insert_submission,
@@ -15,7 +18,10 @@ from backend.record.store.submission import (
 )
 
 __all__ = [
+    "KeptLayout",
     "LastReported",
+    "find_layout",
+    "find_submission",
     "get_submission_by_batch",
     "insert_faults",
     "insert_submission",

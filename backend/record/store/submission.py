@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -19,12 +20,18 @@ class LastReported(msgspec.Struct, frozen=True):
     reported_at: datetime
 
 
-async def insert_submission(tx: Tx, submission: Submission) -> bool:
+class KeptLayout(msgspec.Struct, frozen=True):
+    """How the lines of a submission are read, as builtins; None where nobody said."""
+
+    layout: dict[str, Any] | None
+
+
+async def insert_submission(tx: Tx, submission: Submission, layout: dict[str, Any] | None) -> bool:
     """Begin a submission; False when the source has one with this batch id."""
     inserted = await tx.execute(
         """INSERT INTO submission (submission_id, source_code, class_code, batch_id,
-               content_digest, accepted, rejected, bytes_done, lines_done, received_at)
-           VALUES ($1, $2, $3, $4, $5, 0, 0, 0, 0, $6)
+               content_digest, accepted, rejected, bytes_done, lines_done, received_at, layout)
+           VALUES ($1, $2, $3, $4, $5, 0, 0, 0, 0, $6, $7)
            ON CONFLICT (source_code, batch_id) DO NOTHING""",
         submission.submission_id,
         submission.source_code,
@@ -32,8 +39,28 @@ async def insert_submission(tx: Tx, submission: Submission) -> bool:
         submission.batch_id,
         submission.content_digest,
         submission.received_at,
+        layout,
     )
     return inserted == 1
+
+
+async def find_layout(tx: ReadTx, submission_id: UUID) -> KeptLayout | None:
+    """Return how the lines of a submission are read."""
+    return await tx.fetch_optional(
+        KeptLayout, """SELECT layout FROM submission WHERE submission_id = $1""", submission_id
+    )
+
+
+async def find_submission(tx: ReadTx, submission_id: UUID) -> Submission | None:
+    """Return a submission of any source."""
+    return await tx.fetch_optional(
+        Submission,
+        """SELECT submission_id, source_code, class_code, batch_id, content_digest, accepted,
+                  rejected, duplicates, corrections, withdrawals, repairs, incomplete, timed, late,
+                  bytes_done, lines_done, received_at, completed_at
+           FROM submission WHERE submission_id = $1""",
+        submission_id,
+    )
 
 
 async def get_submission_by_batch(tx: ReadTx, source_code: str, batch_id: str) -> Submission:
