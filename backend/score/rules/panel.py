@@ -47,7 +47,7 @@ def heading(x: float, y: float, chinese: str, english: str) -> list[str]:
     ]
 
 
-def bar(x: float, y: float, width: float, height: float, colour: str) -> str:
+def bar(x: float, y: float, width: float, height: float, *, colour: str) -> str:
     """Return a filled rectangle."""
     place: Attributes = {
         "x": round(x, 1),
@@ -59,7 +59,7 @@ def bar(x: float, y: float, width: float, height: float, colour: str) -> str:
     return element("rect", place)
 
 
-def line(x1: float, y1: float, x2: float, y2: float, colour: str) -> str:
+def line(x1: float, y1: float, x2: float, y2: float, *, colour: str) -> str:
     """Return a thin line."""
     ends = {"x1": x1, "y1": y1, "x2": x2, "y2": y2}
     place: Attributes = {name: round(value, 1) for name, value in ends.items()}
@@ -95,7 +95,7 @@ def pairs(x: float, y: float, width: float, rows: Sequence[Pair]) -> list[str]:
                 parts.append(dotted(start, level + _BAR / 2, 26, colour))
                 continue
             long = max(1.0, share * room / most)
-            parts.append(bar(start, level, long, _BAR, colour))
+            parts.append(bar(start, level, long, _BAR, colour=colour))
             told = label(start + long + 5, level + _BAR, f"{share / 10:.1f}%", size=9, colour=MUTED)
             parts.append(told)
     return parts

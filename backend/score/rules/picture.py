@@ -123,7 +123,7 @@ def _head(report: Report) -> list[str]:
     ]
     x = MARGIN
     for _, colour, name in _sides(report):
-        parts += [bar(x, 134, 14, 14, colour), label(x + 20, 146, name, size=13)]
+        parts += [bar(x, 134, 14, 14, colour=colour), label(x + 20, 146, name, size=13)]
         x += 260
     return parts
 
@@ -210,7 +210,7 @@ def _distribution(report: Report, y: int) -> list[str]:
     for share in (most // 2, most):
         level = foot - share * height / most
         parts += [
-            line(MARGIN, level, WIDTH - MARGIN, level, FAINT),
+            line(MARGIN, level, WIDTH - MARGIN, level, colour=FAINT),
             label(WIDTH - MARGIN, level - 3, _percent(share), size=10, colour=MUTED, anchor="end"),
         ]
     for number, (side, colour, _) in enumerate(sides):
@@ -221,8 +221,8 @@ def _distribution(report: Report, y: int) -> list[str]:
                 parts.append(dotted(x, foot - 3 - 6 * number, width, colour))
             elif each.share_permille:
                 tall = each.share_permille * height / most
-                parts.append(bar(x, foot - tall, width, tall, colour))
-    parts.append(line(MARGIN, foot, WIDTH - MARGIN, foot, MUTED))
+                parts.append(bar(x, foot - tall, width, tall, colour=colour))
+    parts.append(line(MARGIN, foot, WIDTH - MARGIN, foot, colour=MUTED))
     for place in range(0, len(bins) + 1, 2):
         points = bins[place].from_points if place < len(bins) else bins[-1].to_points
         x = MARGIN + place * step
@@ -330,7 +330,7 @@ def _groups(report: Report, groups: Sequence[Group], x: int, y: int) -> list[str
     ]
     for place, group in enumerate(groups[:DISTRICTS_SHOWN], start=1):
         level = y + 10 + 22 * place
-        parts.append(line(x, level + 6, x + _HALF, level + 6, FAINT))
+        parts.append(line(x, level + 6, x + _HALF, level + 6, colour=FAINT))
         parts.append(label(x, level, group.name_zh, size=12))
         people = "<20 / –" if group.people is None else f"{group.people}+"
         parts.append(label(columns[0], level, people, size=12, anchor="end"))
