@@ -107,7 +107,8 @@ async def purge_ended_records(ctx: dict[str, Any]) -> None:
     house: House = ctx["house"]
     total = await purge_records(house.database, vault=house.vault, clock=house.clock)
     if total.versions or total.faults:
-        log.info("records_purged", versions=total.versions, faults=total.faults)
+        log.info("records_purged", count=total.versions)
+        log.info("faults_purged", count=total.faults)
 
 
 async def work(settings: Settings) -> None:
