@@ -13,12 +13,14 @@ from tests.support.world import World
 
 
 @asynccontextmanager
-async def served(world: World, *, trusted_proxies: tuple[str, ...] = ()) -> AsyncIterator[int]:
-    """Serve the world on a free port, and give the port."""
+async def served(
+    world: World, *, trusted_proxies: tuple[str, ...] = (), port: int = 0
+) -> AsyncIterator[int]:
+    """Serve the world on a port, a free one unless it is named, and give the port."""
     assert isinstance(asyncio.get_running_loop(), uvloop.Loop)
     settings = msgspec.structs.replace(world.house.settings, trusted_proxies=trusted_proxies)
     server = http_server(world.app, settings)
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+    with socket.create_server(("127.0.0.1", port)) as listening:
         serving = asyncio.create_task(server.serve(sockets=[listening]))
         while not server.started:
             await asyncio.sleep(0.01)
