@@ -234,3 +234,20 @@ async def app_signs_in_again(app: App) -> None:
     )
     assert answer.status_code == 201, answer.text
     app.token = answer.json()["access_token"]
+
+
+async def test_a_dispute_outlives_versions_that_come_late_while_the_record_is_somebody_elses(
+    world: World,
+):
+    _, subject_id, record_id = await late_reader(world)
+    await take(world, service.dispute, subject_id, record_id)
+    await world.report(2, *LATE, ["o-1,5,2026-11-02,,1"])
+    await world.report(1, *LATE, ["o-1,3,2026-11-03,,1"])
+    await world.report(1, *LATE, ["o-1,6,2026-11-04,,1"])
+    (current,) = [
+        each
+        for each in await versions_of(world, subject_id)
+        if each.external_id == "o-1" and each.superseded_at is None
+    ]
+    assert current.version == 6
+    assert current.disputed_at is not None, "nobody has looked at the dispute"

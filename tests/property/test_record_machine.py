@@ -115,12 +115,9 @@ class Life(RuleBasedStateMachine):
         assert taken.accepted == (known is None or known == said)
         if known is not None:
             return
-        held = self.said[number]
-        is_top = version > max(held, default=0)
-        held[version] = said
-        top = held[max(held)]
-        if action == "repair" and (is_top or top.person == person):
-            self.repaired.add((number, person))
+        self.said[number][version] = said
+        if action == "repair":
+            self.repaired.add((number, person))  # whenever it comes: it was decided
 
     @rule(number=NUMBERS, step=st.sampled_from([*STEP_VERBS]), which=st.integers(0, 9))
     def decide(self, number: str, step: Step, which: int) -> None:
