@@ -130,7 +130,7 @@ def _value(item: RecordClass) -> Text:
 def _clock(days: int | None) -> Text | None:
     if days is None:
         return None
-    return Text(f"决定之后 {days} 个工作日内", f"Within {days} working days")
+    return Text(f"{days} 个工作日内", f"Within {days} working days")
 
 
 def _ends(item: RecordClass) -> Text:
