@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from litestar import Response, get
 from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
 
 from backend.access.guard import public
 from backend.kit.http import AnyRequest, problems
@@ -98,7 +99,10 @@ _shown: dict[bytes, _Shown] = {}
     operation_id="catalogue_show",
     tags=["anyone"],
     guards=[public("whoever thinks of joining reads first what may be collected")],
-    responses=problems("catalogue_missing"),
+    responses={
+        **problems("catalogue_missing"),
+        304: ResponseSpec(None, description="It is what If-None-Match names."),
+    },
 )
 async def show_catalogue(
     request: AnyRequest, db: NamedDependency[Database]
