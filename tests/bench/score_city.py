@@ -45,10 +45,15 @@ CROSS JOIN LATERAL (
     SELECT current_date - ((citizen * 7 + place * 31) % oldest)::int AS occurred_on) AS day
 """
 _JOIN = """
-WITH joined AS (
-    INSERT INTO participation (subject_id, data_key, notice_version, joined_at)
-    SELECT md5(citizen::text)::uuid, '', '1', now()
+WITH registered AS (
+    INSERT INTO account (subject_id, data_key, phone_sealed, name_sealed, national_id_sealed,
+        created_at)
+    SELECT md5(citizen::text)::uuid, '', '', '', '', now()
     FROM generate_series(1, {citizens}) AS citizens (citizen)
+    RETURNING subject_id),
+joined AS (
+    INSERT INTO participation (subject_id, data_key, notice_version, joined_at)
+    SELECT subject_id, '', '1', now() FROM registered
     RETURNING subject_id)
 INSERT INTO score (subject_id, points, identity_points, performance_points, law_points,
     economic_points, civic_points, indicator_values, scorecard_version, input_digest, as_of, due_on,
@@ -60,7 +65,9 @@ FROM joined
 
 async def fill(connection: "asyncpg.Connection[asyncpg.Record]", citizens: int) -> None:
     """Empty the tables and make a city of `citizens` participants; bring the tables to rest."""
-    await connection.execute("TRUNCATE record, participation, score, score_history, score_run")
+    await connection.execute(
+        "TRUNCATE record, account, participation, score, score_history, score_run CASCADE"
+    )
     values = ", ".join(
         f"({number}, '{code}', '{source}', {largest}, {oldest}, {kept or 'NULL'}::int)"
         for number, (code, source, largest, oldest, kept) in enumerate(_CLASSES)
