@@ -4,6 +4,7 @@ Method: the whole application on a real PostgreSQL; records come in as departmen
 steps are the real verbs, and the outbox is carried out by the worker's own hands.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -165,6 +166,26 @@ async def test_correcting_a_record_settles_no_dispute_about_it(world: World):
     await take(world, service.confirm, subject_id, current.record_id)
     await world.work()
     assert await offer_of(app) == "not_yet"
+
+
+async def test_a_correction_at_the_same_moment_comes_after_the_dispute_and_inherits_it(
+    world: World,
+):
+    _, subject_id, record_id = await late_reader(world)
+    async with world.database.write() as tx:
+        await service.dispute(
+            tx, subject_id=subject_id, record_id=record_id, now=world.clock.now(), **WHO
+        )
+        coming = asyncio.create_task(world.report(1, *LATE, ["o-1,2,2026-11-02,,1"]))
+        done, _ = await asyncio.wait([coming], timeout=0.3)
+        assert not done, "the source's file waits for its turn"
+    await coming
+    (current,) = [
+        each
+        for each in await versions_of(world, subject_id)
+        if each.external_id == "o-1" and each.superseded_at is None
+    ]
+    assert (current.version, current.disputed_at) == (2, world.clock.now())
 
 
 async def test_every_step_stays_with_who_and_why_and_every_look_is_the_citizens_to_see(
