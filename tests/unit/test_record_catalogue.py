@@ -248,6 +248,12 @@ class TestCatalogue:
     def test_what_was_published_is_read_back_as_it_was_proved(self):
         assert restore_catalogue(CATALOGUE_TEXT, SOURCES_TEXT) == CATALOGUE
 
+    def test_a_later_release_that_proves_more_takes_nothing_out_of_force(self):
+        text = SMALL.replace("图书归还", "宗教活动")
+        assert restore_catalogue(text, SMALL_SOURCES).classes["book"].name_zh == "宗教活动"
+        with pytest.raises(DataFault):
+            restore_catalogue("edition = 1", SMALL_SOURCES)
+
 
 class TestShipped:
     @pytest.mark.parametrize(

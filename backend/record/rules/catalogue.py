@@ -197,7 +197,7 @@ def restore_catalogue(catalogue_text: str, sources_text: str) -> Catalogue:
     faults: list[str] = []
     raw = read_document(catalogue_text, "catalogue", faults)
     raw_sources = read_document(sources_text, "sources", faults)
-    header = msgspec.convert(raw, _Header)
+    header = _header(raw, faults)
     classes = convert_tables(raw.get("class"), RecordClass, "class", faults)
     sources = convert_tables(raw_sources.get("source"), Source, "source", faults)
     if faults:
