@@ -84,11 +84,11 @@ async def age_scores(ctx: dict[str, Any]) -> None:
     house: House = ctx["house"]
     total = await recompute_due(house.database, clock=house.clock)
     if total.seen:
-        log.info("scores_aged", seen=total.seen, changed=total.changed)
+        log.info("scores_aged", count=total.changed, batch_size=total.seen)
     # A pass over all scores that was killed goes on here.
     parts = await resume_recompute(house.database, clock=house.clock)
     if parts:
-        log.info("scores_resumed", parts=parts)
+        log.info("scores_resumed", count=parts)
 
 
 async def verify_scores(ctx: dict[str, Any]) -> None:
@@ -97,9 +97,9 @@ async def verify_scores(ctx: dict[str, Any]) -> None:
     verified = await verify(house.database, clock=house.clock, sample=VERIFIED_A_NIGHT)
     SCORES_DIFFERING.inc(len(verified.differing))
     if verified.differing:
-        log.error("scores_differ", seen=verified.seen, differing=len(verified.differing))
+        log.error("scores_differ", count=len(verified.differing), batch_size=verified.seen)
     else:
-        log.info("scores_verified", seen=verified.seen)
+        log.info("scores_verified", count=verified.seen)
 
 
 async def purge_ended_records(ctx: dict[str, Any]) -> None:
