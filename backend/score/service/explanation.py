@@ -16,7 +16,7 @@ from backend.kit.postgres import ReadTx
 from backend.kit.problem import Refusal
 from backend.record import service as record
 from backend.score.rules.advice import Help, advise
-from backend.score.rules.change import BaseChange, Standing, Unit, compare, units_of
+from backend.score.rules.change import BaseChange, Standing, compare, units_of
 from backend.score.rules.contribution import base_points
 from backend.score.rules.engine import NEVER
 from backend.score.rules.explanation import Reason, explain
@@ -99,9 +99,10 @@ async def list_history(
 
     Raises Refusal score_missing and cursor_invalid.
     """
-    await get(tx, subject_id=subject_id)
     before = None if cursor is None else _revision_of(cursor)
     found = await store.list_revisions(tx, subject_id, before=before, limit=page_size + 1)
+    if not found:
+        await get(tx, subject_id=subject_id)
     items = found[:page_size]
     versions = {each.scorecard_version for each in items}
     scorecards = {version: await get_scorecard(tx, version) for version in sorted(versions)}
@@ -119,18 +120,14 @@ async def get_changes(
     Without `to_revision` up to the newest, without `from_revision` since the one before; a first
     score is compared with itself. Raises Refusal score_missing and score_revision_missing.
     """
-    await get(tx, subject_id=subject_id)
-    after = await _get_revision(tx, subject_id, to_revision)
-    if from_revision is None:
-        earlier = await store.list_revisions(tx, subject_id, before=after.revision, limit=1)
-        before = earlier[0] if earlier else after
-    else:
-        before = await _get_revision(tx, subject_id, from_revision)
-    past_before, past_after = await _past(tx, before), await _past(tx, after)
-    units: dict[str, Unit] = {}
+    before, after = await _two_revisions(tx, subject_id, from_revision, to_revision)
+    past_before = await _past(tx, before)
+    past_after = past_before
+    if after.scorecard_version != before.scorecard_version:
+        past_after = await _past(tx, after)
+    past_after = msgspec.structs.replace(past_after, score=after)
     catalogue = await record.get_catalogue(tx)
-    for past in (past_before, past_after):
-        units |= units_of(past.scorecard, catalogue)
+    units = units_of(past_before.scorecard, catalogue) | units_of(past_after.scorecard, catalogue)
     found = compare(
         Standing(past_before.scorecard, before.indicator_values),
         Standing(past_after.scorecard, after.indicator_values),
@@ -178,17 +175,26 @@ async def _ground(tx: ReadTx, score: Score) -> Ground:
     )
 
 
-async def _get_revision(tx: ReadTx, subject_id: UUID, revision: int | None) -> ScoreRevision:
-    """Return a revision, the newest when none is named; raises Refusal score_revision_missing."""
-    if revision is None:
-        found: ScoreRevision | None = next(
-            iter(await store.list_revisions(tx, subject_id, before=None, limit=1)), None
-        )
+async def _two_revisions(
+    tx: ReadTx, subject_id: UUID, from_revision: int | None, to_revision: int | None
+) -> tuple[ScoreRevision, ScoreRevision]:
+    """Return the two that are named, else the newest and the one before `to_revision`."""
+    before: ScoreRevision | None = None
+    if to_revision is None:
+        newest = await store.list_revisions(tx, subject_id, before=None, limit=2)
+        after = newest[0] if newest else None
+        before = newest[-1] if newest else None
     else:
-        found = await store.find_revision(tx, subject_id, revision)
-    if found is None:
+        after = await store.find_revision(tx, subject_id, to_revision)
+        if after is not None and from_revision is None:
+            earlier = await store.list_revisions(tx, subject_id, before=to_revision, limit=1)
+            before = earlier[0] if earlier else after
+    if from_revision is not None:
+        before = await store.find_revision(tx, subject_id, from_revision)
+    if before is None or after is None:
+        await get(tx, subject_id=subject_id)  # who has no score has no revisions either
         raise Refusal("score_revision_missing")
-    return found
+    return before, after
 
 
 async def _past(tx: ReadTx, score: ScoreRevision) -> PastScore:
