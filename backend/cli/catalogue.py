@@ -23,6 +23,7 @@ from backend.record.rules.catalogue import (
 )
 from backend.record.rules.edition import Edition, ListedEdition
 from backend.record.service import CatalogueOutcome
+from backend.score import service as score
 
 _PERSON_CHARACTERS_MAX = 64
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -105,13 +106,17 @@ def catalogue_publish(*, file: Path, sources: Path, published_by: str, as_json: 
         )
 
     async def publish(tx: Tx) -> CatalogueOutcome:
-        return await service.publish_catalogue(
+        done = await service.publish_catalogue(
             tx,
             document=document,
             sources=sources_text,
             published_by=person,
             now=SystemClock().now(),
         )
+        # Whoever is scored today must be scored by what is proved tomorrow as well.
+        if faults := await score.faults_under(tx, catalogue=proved):
+            raise _unusable(file, DataFault(faults))
+        return done
 
     done = run(in_transaction(command_settings(), publish))
     said = "is in force" if done is CatalogueOutcome.PUBLISHED else "was published before"

@@ -5,6 +5,9 @@ worker's part is carried out from the outbox.
 """
 
 import asyncio
+import re
+import subprocess
+import sys
 from datetime import date, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -17,7 +20,9 @@ from backend.kit.postgres import Database, ReadTx
 from backend.kit.problem import Refusal
 from backend.programme import service as programme
 from backend.programme.service.dependence import ProgrammeRules
+from backend.record import service as record
 from backend.record.rules.catalogue import DataFault
+from backend.record.service import packaged_texts
 from backend.score import service
 from backend.score.rules.report import Report
 from backend.score.service import Submitted
@@ -285,3 +290,59 @@ async def test_the_first_scorecard_of_a_city_needs_two_people_as_well(desk: Desk
     assert not await desk.approve(report, "李薇")
     assert await desk.approve(report, "王强")
     assert await desk.in_force() == "2026-2"
+
+
+def shorter_catalogue() -> tuple[str, str]:
+    """Return a catalogue that keeps volunteering for a year: the scorecard looks back two."""
+    catalogue, sources = packaged_texts()
+    named = "：《江城市社会信用条例》"
+    catalogue = catalogue.replace("（发布前填写：《本市社会信用条例》及其补充目录）", named)
+    start = catalogue.index('code = "volunteer_service"')
+    end = catalogue.index("[[class]]", start)
+    kept = re.sub(r"retention_months = \d+", "retention_months = 12", catalogue[start:end])
+    changed = re.sub(r'(?m)^edition = ".*"$', 'edition = "short"', catalogue[:start], count=1)
+    return changed + kept + catalogue[end:], sources
+
+
+async def test_a_catalogue_by_which_the_scorecard_in_force_fails_is_not_published(
+    desk: Desk, database_url: str, tmp_path: Path
+):
+    files = []
+    for name, text in zip(("catalogue.toml", "sources.toml"), shorter_catalogue(), strict=True):
+        (tmp_path / name).write_text(text, "utf-8")
+        files.append(str(tmp_path / name))
+    words = ["catalogue", "publish", files[0], "--sources", files[1], "--by", "李薇"]
+    done = subprocess.run(
+        [sys.executable, "-m", "backend", *words],
+        env={
+            "PATH": "/usr/bin:/bin",
+            "CREDIT_DATABASE_URL": database_url,
+            "CREDIT_VALKEY_URL": "redis://127.0.0.1:1",
+            "CREDIT_LOCAL_DIR": str(tmp_path),
+        },
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert "scorecard 2026-1, indicator volunteer_hours: window_months is longer" in done.stderr
+    async with desk.house.database.read() as tx:
+        assert (await record.get_catalogue(tx)).edition != "short"
+
+
+async def test_a_scorecard_is_proved_again_by_the_catalogue_of_the_day_it_is_approved(desk: Desk):
+    await desk.submit()
+    report = await desk.report()
+    catalogue, sources = shorter_catalogue()
+    async with desk.house.database.write() as tx:
+        await record.publish_catalogue(
+            tx,
+            document=catalogue,
+            sources=sources,
+            published_by="李薇",
+            now=desk.house.clock.now(),
+        )
+    with pytest.raises(DataFault, match="longer than a class is kept"):
+        await desk.approve(report, "王强")

@@ -87,6 +87,15 @@ async def check_sender(tx: Tx, *, source_code: str, class_code: str) -> RecordCl
     return record_class
 
 
+async def hold_catalogue(tx: Tx) -> Catalogue:
+    """Return the catalogue in force, and let no other come into force until the transaction ends.
+
+    Raises Refusal catalogue_missing.
+    """
+    await store.share_editions(tx)
+    return await get_catalogue(tx)
+
+
 async def publish_catalogue(
     tx: Tx, *, document: str, sources: str, published_by: str, now: datetime
 ) -> CatalogueOutcome:

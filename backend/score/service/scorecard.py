@@ -15,6 +15,7 @@ from backend.kit.ids import new_id
 from backend.kit.postgres import ReadTx, Tx
 from backend.kit.problem import Refusal
 from backend.record import service as record
+from backend.record.rules.catalogue import Catalogue, DataFault
 from backend.score.ports import ScorecardDependants
 from backend.score.rules.proof import load_scorecard, restore_scorecard
 from backend.score.rules.publication import (
@@ -113,9 +114,25 @@ async def scorecards_by_digest(tx: ReadTx, digests: Collection[bytes]) -> dict[b
     return {digest: _known[digest] for digest in digests}
 
 
-async def prove_document(tx: ReadTx, *, text: str) -> Scorecard:
-    """Prove a scorecard against the catalogue in force; raises DataFault with every fault."""
-    return load_scorecard(text, await record.get_catalogue(tx))
+async def prove_document(tx: Tx, *, text: str) -> Scorecard:
+    """Prove a scorecard against the catalogue in force; raises DataFault with every fault.
+
+    No other catalogue comes into force until the transaction ends.
+    """
+    return load_scorecard(text, await record.hold_catalogue(tx))
+
+
+async def faults_under(tx: ReadTx, *, catalogue: Catalogue) -> list[str]:
+    """Return why the scorecard in force could not be proved by another catalogue, a line each."""
+    key = await store.find_in_force(tx)
+    stored = None if key is None else await store.find_scorecard(tx, key.version)
+    if stored is None:
+        return []
+    try:
+        load_scorecard(stored.document, catalogue)
+    except DataFault as fault:
+        return [f"scorecard {stored.version}, {each}" for each in fault.faults]
+    return []
 
 
 async def submit(tx: Tx, *, text: str, submitted_by: str, now: datetime) -> tuple[str, Submitted]:
