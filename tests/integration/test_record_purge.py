@@ -21,6 +21,7 @@ from backend.record.rules.purge import QUARANTINE_DAYS, PurgedContent
 from backend.record.service import purge as purge_service
 from backend.score import service as score
 from backend.score.jobs import recompute_due
+from backend.worker import purge_ended_records
 from tests.support.citizen import national_id
 from tests.support.world import App, World
 
@@ -98,6 +99,15 @@ async def test_an_item_goes_on_the_day_it_ends_and_not_before(world: World):
     assert await purge(world) == service.PurgeCount(1, 0)
     assert await left(world) == {("stays", 1)}
     assert await purge(world) == service.PurgeCount(0, 0), "once"
+
+
+async def test_the_worker_purges_by_itself(world: World):
+    await hand_in(world, ENDS, STAYS)
+    world.clock.advance(DAY)
+    await purge_ended_records({"house": world.house})
+    assert await left(world) == {("stays", 1)}
+    await purge_ended_records({"house": world.house})
+    assert await world.count("record_purge") == 1, "run twice, it deletes nothing more"
 
 
 async def test_all_versions_of_an_ended_number_go_and_none_of_one_that_goes_on(world: World):
