@@ -29,7 +29,7 @@ from tests.support.citizen import national_id, sign_up
 
 LATER = NOW + timedelta(hours=1)
 
-GONE_ON_LEAVING = {"participation", "score", "enrolment", "consent_refusal"}
+GONE_ON_LEAVING = {"participation", "score", "score_history", "enrolment", "consent_refusal"}
 GONE_ON_DELETING = {"account", "phone_directory", "session"}
 # What stays under the pseudonym, and why.
 STAYS = {
@@ -42,8 +42,9 @@ STAYS = {
     "oauth_refresh_token": "dead with its grant, swept when it expires",
     "outbox": "events still to be carried out, purged a week after",
     "record": "the sources' records, kept by law",
+    "record_step": "who disputed or repaired a record and why: as long as the record",
 }
-UNUSED_HERE = {"oauth_access_token", "oauth_code", "oauth_refresh_token"}
+UNUSED_HERE = {"oauth_access_token", "oauth_code", "oauth_refresh_token", "record_step"}
 
 
 class Name(msgspec.Struct):
@@ -74,8 +75,8 @@ async def settle(tx: Tx, vault: Vault) -> UUID:
     subject_id = vault.subject_id(national_id(1))
     await tx.execute(
         """INSERT INTO record (subject_id, record_id, class_code, source_code, external_id, version,
-                               quantity, occurred_on, submission_id, reported_at)
-           VALUES ($1, $2, 'library_return', 'library', 'x', 1, 3, '2026-01-01', $3, $4)""",
+                               quantity, occurred_on, submission_id, reported_at, fingerprint)
+           VALUES ($1, $2, 'library_return', 'library', 'x', 1, 3, '2026-01-01', $3, $4, 0)""",
         subject_id,
         uuid4(),
         uuid4(),

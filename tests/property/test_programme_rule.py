@@ -20,9 +20,9 @@ from backend.programme.rules.rule import (
     parse_rule,
     rule_faults,
 )
-from backend.score.service import get_scorecard
+from backend.score.service import packaged_scorecard
 
-VOCABULARY = vocabulary_of(get_scorecard())
+VOCABULARY = vocabulary_of(packaged_scorecard())
 CODES = sorted(VOCABULARY)[7:11]  # two good, two adverse
 
 

@@ -25,14 +25,17 @@ from backend.programme.rules.eligibility import (
     covers,
     decide,
     facts_digest,
+    facts_in,
     seconds_to_midnight,
     trace_of,
     valid_until,
 )
 from backend.programme.service import packaged_documents
+from backend.score.service import packaged_scorecard
 
 NOW = datetime(2026, 11, 20, 2, tzinfo=UTC)
 LIBRARY = next(each for each in packaged_documents() if each.document.code == "library")
+SCORECARD = packaged_scorecard()
 FACTS = {
     "score": 700,
     "indicator.library_overdue": 0,
@@ -55,17 +58,32 @@ EVIDENCE = Evidence(
     current_digest=LIBRARY.digest,
     promised_digest=LIBRARY.digest,
     participation_key=b"key",
-    facts=FACTS,
+    points=700,
+    dimensions=[1, 2, 3, 4, 5],
+    indicator_values=[10] * len(SCORECARD.indicators),
     scorecard_version="2026-1",
+    scorecard_digest=SCORECARD.digest,
     score_digest=b"d" * 32,
     score_as_of=date(2026, 11, 20),
 )
 CHECK = EligibilityCheck(UUID(int=1), UUID(int=2), UUID(int=3), "library-demo", "library")
 
 
-def verdict_on(promised: Programme | None = LIBRARY, **changes: Any) -> Verdict:
+def verdict_on(
+    promised: Programme | None = LIBRARY, facts: dict[str, int] | None = FACTS, **changes: Any
+) -> Verdict:
     evidence = msgspec.structs.replace(EVIDENCE, **changes)
-    return decide(evidence, current=LIBRARY, promised=promised, now=NOW)
+    return decide(evidence, facts=facts, current=LIBRARY, promised=promised, now=NOW)
+
+
+def test_the_facts_are_those_of_the_scorecard_the_score_was_worked_out_with() -> None:
+    facts = facts_in(EVIDENCE, {SCORECARD.digest: SCORECARD})
+    assert facts is not None
+    assert (facts["score"], facts["dimension.identity"], facts["dimension.civic"]) == (700, 1, 5)
+    assert facts["indicator.library_returns"] == 10
+    assert len(facts) == 1 + 5 + len(SCORECARD.indicators)
+    without = msgspec.structs.replace(EVIDENCE, scorecard_digest=None)
+    assert facts_in(without, {}) is None
 
 
 def changed(programme: Programme, **changes: Any) -> Programme:
@@ -136,7 +154,7 @@ def test_partners_and_period_are_those_in_force() -> None:
     promised = changed(LIBRARY, partners=["city-museum"], ends_on=date(2026, 1, 2))
     assert verdict_on(promised).cause is Cause.ELIGIBLE
     closed = changed(LIBRARY, ends_on=date(2026, 11, 19))
-    verdict = decide(EVIDENCE, current=closed, promised=LIBRARY, now=NOW)
+    verdict = decide(EVIDENCE, facts=FACTS, current=closed, promised=LIBRARY, now=NOW)
     assert verdict.cause is Cause.PROGRAMME_CLOSED
 
 

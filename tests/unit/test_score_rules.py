@@ -4,6 +4,7 @@ Method: single indicators through the engine with records on known days; the shi
 thing changed through the loader.
 """
 
+import hashlib
 from datetime import date, timedelta
 from importlib.resources import files
 from typing import Any
@@ -13,9 +14,11 @@ import pytest
 
 from backend.record.rules.catalogue import DataFault
 from backend.record.rules.life import Record
+from backend.score.rules.contribution import base_points
 from backend.score.rules.engine import score_records, tally
 from backend.score.rules.proof import load_scorecard
 from backend.score.rules.scorecard import Indicator
+from backend.score.rules.state import facts_of
 from tests.property.score_worlds import AS_OF, CATALOGUE, SHIPPED, make_record
 
 TEXT = (files("backend.score") / "data" / "scorecard-2026-1.toml").read_text()
@@ -39,6 +42,17 @@ def value(code: str, *records: Record) -> int:
     for each in records:
         by_class.setdefault(each.class_code, []).append(each)
     return tally(INDICATORS[code], by_class, AS_OF).value
+
+
+def facts_on(records: list[Record], as_of: date) -> dict[str, int]:
+    """Return what programmes may ask about somebody with these records."""
+    result = score_records(SHIPPED, records, as_of)
+    return facts_of(
+        SHIPPED,
+        points=result.points,
+        dimensions=result.dimensions.values(),
+        indicator_values=result.indicator_values,
+    )
 
 
 def faults_of(old: str, new: str) -> str:
@@ -70,12 +84,12 @@ class TestShipped:
             for word in line.lstrip("# ").split()
             if word.startswith(("indicator.", "dimension."))
         }
-        facts = score_records(SHIPPED, [], AS_OF).facts
+        facts = facts_on([], AS_OF)
         assert listed | {"score"} == facts.keys()
 
     def test_a_thin_file_stands_in_the_first_tier_and_has_nothing_against_it(self):
         result = score_records(SHIPPED, [], AS_OF)
-        assert result.tier_code == "start"
+        assert SHIPPED.tier_at(result.points).code == "start"
 
     def test_the_first_volunteering_hours_count_most(self):
         points = INDICATORS["volunteer_hours"].points_at
@@ -145,9 +159,9 @@ class TestAggregates:
     def test_records_past_their_life_are_not_looked_at(self):
         late = record("library_overdue", 95)
         assert late.ends_on is not None
-        assert score_records(SHIPPED, [late], AS_OF).facts["indicator.library_overdue"] == 0
+        assert facts_on([late], AS_OF)["indicator.library_overdue"] == 0
         day_before = late.ends_on - timedelta(days=1)
-        facts = score_records(SHIPPED, [late], day_before).facts
+        facts = facts_on([late], day_before)
         assert facts["indicator.library_overdue"] == 1
 
 
@@ -173,21 +187,19 @@ class TestLife:
         """Product line 7: the window of penalties is 36 months, their publication 12."""
         over = record("penalty_general", 366)
         result = score_records(SHIPPED, [over], AS_OF)
-        assert result.facts["indicator.penalties"] == 0
-        assert result.facts["indicator.months_since_penalty"] == 36
-        assert result.points == result.base_points
+        assert result.tallies["penalties"].value == 0
+        assert result.tallies["months_since_penalty"].value == 36
+        assert result.points == base_points(SHIPPED)
         assert result.input_digest == score_records(SHIPPED, [], AS_OF).input_digest
 
-    def test_the_digest_names_the_scorecard_by_what_stands_in_it(self):
+    def test_the_digest_says_nothing_of_day_or_scorecard(self):
+        other = msgspec.structs.replace(SHIPPED, version="2026-2", digest=bytes(32))
         digests = {
-            score_records(each, [], AS_OF).input_digest
-            for each in (
-                SHIPPED,
-                msgspec.structs.replace(SHIPPED, version="2026-2"),
-                msgspec.structs.replace(SHIPPED, digest=bytes(32)),
-            )
+            score_records(each, [], day).input_digest
+            for each in (SHIPPED, other)
+            for day in (AS_OF, AS_OF + timedelta(days=1))
         }
-        assert len(digests) == 3
+        assert digests == {hashlib.sha256(b"0|0").digest()}
 
 
 class TestLoader:
