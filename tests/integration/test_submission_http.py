@@ -5,6 +5,7 @@ does; every way to send something wrong, twice, at once, or as somebody else.
 """
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from uuid import uuid4
@@ -13,6 +14,7 @@ import pytest
 
 from backend.app import House
 from backend.kit.clock import FixedClock
+from backend.record import service
 from backend.record.rules.upload import PART_BYTES, UPLOADS_WAITING_MAX
 from tests.support.citizen import national_id
 from tests.support.source import HEADER, SUBMISSIONS, SourceSoftware, file_of, lines_of
@@ -202,10 +204,6 @@ async def test_a_file_broken_off_on_the_command_line_is_finished_over_http(
     """A known batch that has no file to go on with takes this one."""
     content = file_of(100)
     async with world.database.write() as tx:
-        import hashlib  # noqa: PLC0415
-
-        from backend.record import service  # noqa: PLC0415
-
         await service.open_submission(
             tx,
             source_code="city_library",

@@ -6,6 +6,7 @@ is known of the whole.
 
 import hashlib
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -19,9 +20,9 @@ CSV = Layout("csv", "utf-8", {})
 JSONL = Layout("jsonl", "utf-8", {})
 
 
-def layout_of(media_type: str, charset: str | None = None, **announced: object) -> Layout:
+def layout_of(media_type: str, charset: str | None = None, **announced: Any) -> Layout:
     encoding, columns = announced.get("encoding"), announced.get("columns", ())
-    return read_layout(media_type, charset, encoding=encoding, columns=columns)  # type: ignore[arg-type]  # any of the parameters is tried
+    return read_layout(media_type, charset, encoding=encoding, columns=columns)
 
 
 def test_what_is_announced_is_how_the_file_is_read() -> None:

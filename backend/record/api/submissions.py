@@ -100,6 +100,26 @@ class LineFaultPageView(msgspec.Struct, frozen=True):
     next_cursor: str | None
 
 
+_REFUSALS = (
+    "body_incomplete",
+    "body_too_large",
+    "catalogue_missing",
+    "media_type_unsupported",
+    "parameter_invalid",
+    "scope_insufficient",
+    "submission_batch_id_invalid",
+    "submission_batches_waiting",
+    "submission_class_unknown",
+    "submission_conflict",
+    "submission_consent_missing",
+    "submission_header_invalid",
+    "submission_source_not_allowed",
+    "submission_source_unknown",
+    "submission_too_long",
+    "token_invalid",
+)
+
+
 @post(
     "/v1/submissions",
     operation_id="submission_create",
@@ -113,24 +133,7 @@ class LineFaultPageView(msgspec.Struct, frozen=True):
         HTTP_200_OK: ResponseSpec(
             SubmissionView, generate_examples=False, description="This very file is in already"
         ),
-        **problems(
-            "body_incomplete",
-            "body_too_large",
-            "catalogue_missing",
-            "media_type_unsupported",
-            "parameter_invalid",
-            "scope_insufficient",
-            "submission_batch_id_invalid",
-            "submission_batches_waiting",
-            "submission_class_unknown",
-            "submission_conflict",
-            "submission_consent_missing",
-            "submission_header_invalid",
-            "submission_source_not_allowed",
-            "submission_source_unknown",
-            "submission_too_long",
-            "token_invalid",
-        ),
+        **problems(*_REFUSALS),
     },
 )
 async def create_submission(
