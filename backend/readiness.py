@@ -12,6 +12,7 @@ from backend.kit.problem import Refusal
 from backend.kit.valkey import Valkey
 from backend.oauth import service as oauth
 from backend.record import service as record
+from backend.score import service as score
 
 OUTBOX_LAG_SECONDS_MAX = 300
 CALENDAR_DAYS_AHEAD_MIN = 60
@@ -35,6 +36,13 @@ def health_checks(*, database: Database, valkey: Valkey, clock: Clock) -> list[C
             raise NotReady(
                 "no catalogue is published: run `creditplus catalogue publish FILE --sources FILE`"
             ) from None
+
+    async def scorecard() -> None:
+        async with database.read() as tx:
+            if await score.find_version_in_force(tx) is None:
+                raise NotReady(
+                    "no scorecard is in force: two people approve one (docs/scorecards.md)"
+                )
 
     async def outbox() -> None:
         async with database.read() as tx:
@@ -62,6 +70,7 @@ def health_checks(*, database: Database, valkey: Valkey, clock: Clock) -> list[C
         valkey_check(valkey),
         Check("signing_key", signing_key),
         Check("catalogue", catalogue),
+        Check("scorecard", scorecard),
         # The API can serve while events wait; an operator should know all the same.
         Check("outbox", outbox, is_required=False),
         # What needs a working day that isn't known refuses by itself, and nothing else does.

@@ -14,7 +14,8 @@ from uuid import UUID
 
 import pytest
 
-from backend.app import House
+from backend.app import House, health_checks
+from backend.kit.health import examine
 from backend.kit.ids import new_id
 from backend.kit.postgres import Database, ReadTx
 from backend.kit.problem import Refusal
@@ -275,11 +276,14 @@ async def test_what_comes_with_the_service_is_published_once_and_never_over_a_ci
     assert packaged.state == "in_force"
 
 
-async def test_without_a_scorecard_nobody_is_scored(database: Database):
-    async with database.write() as tx:
+async def test_without_a_scorecard_nobody_is_scored_and_nothing_is_ready(house: House):
+    async with house.database.write() as tx:
         await tx.execute("UPDATE scorecard SET in_force_at = NULL")
         with pytest.raises(Refusal, match="scorecard_missing"):
             await service.scorecard_in_force(tx)
+    view = await examine([each for each in health_checks(house) if each.name == "scorecard"])
+    assert view.status == "unavailable"
+    assert "two people approve one" in view.checks[0].status
 
 
 async def test_the_first_scorecard_of_a_city_needs_two_people_as_well(desk: Desk):
