@@ -232,7 +232,7 @@ class TestLoader:
             ("{value} 册", "{name} 册", "may use"),
             ("{value} 册", "{value 册", "may use"),
             ("help_step = 6\n", "help_step = 0\n", "help_step of 1 or more"),
-            ("can_act = false", "can_act = true", "help_zh is empty"),
+            ("can_act = false", "can_act = true", "help_zh is 1 to 200"),
             ('code = "ip_count"', 'code = "tax_level"', "tax_level: given twice"),
             ('version = "2026-1"', "version = 2026", "version must be a text"),
             ('version = "2026-1"', 'version = "2026-1"\nsurprise = 1', "unknown member surprise"),
@@ -265,7 +265,7 @@ class TestLoader:
 
     def test_a_tenure_is_never_held_against_anybody(self):
         said = faults_of('"residence_registration"]', '"penalty_serious"]')
-        assert "not for adverse classes" in said
+        assert "tenure_months is for classes that last" in said
 
 
 def test_an_indicator_is_a_struct_that_takes_no_surprises():
