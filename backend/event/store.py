@@ -1,5 +1,6 @@
 """SQL of the outbox."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -17,6 +18,15 @@ async def insert_event(tx: Tx, event: Event, created_at: datetime) -> None:
         event.subject_id,
         event.payload,
         created_at,
+    )
+
+
+async def insert_events(tx: Tx, events: Sequence[Event], created_at: datetime) -> None:
+    """Write many events."""
+    await tx.execute_many(
+        """INSERT INTO outbox (event_id, topic, subject_id, payload, created_at)
+           VALUES ($1, $2, $3, $4, $5)""",
+        [(each.event_id, each.topic, each.subject_id, each.payload, created_at) for each in events],
     )
 
 

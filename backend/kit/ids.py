@@ -9,6 +9,7 @@ from uuid import UUID
 _VERSION_7 = 0x7 << 76
 _VERSION_8 = 0x8 << 76
 _VARIANT = 0b10 << 62
+_LOW_BITS = (1 << 62) - 1
 
 
 def new_id(now: datetime) -> UUID:
@@ -20,6 +21,19 @@ def new_id(now: datetime) -> UUID:
     random_bits = secrets.randbits(74)
     high = (milliseconds << 80) | _VERSION_7 | ((random_bits >> 62) << 64)
     return UUID(int=high | _VARIANT | (random_bits & ((1 << 62) - 1)))
+
+
+def new_ids(now: datetime, count: int) -> list[UUID]:
+    """Return as many ids as `new_id` would give one by one, for rows that come in thousands."""
+    milliseconds = int(now.timestamp() * 1000)
+    base = (milliseconds << 80) | _VERSION_7 | _VARIANT
+    noise = secrets.token_bytes(10 * count)
+    return [
+        UUID(int=base | (bits >> 68) << 64 | bits & _LOW_BITS)
+        for bits in (
+            int.from_bytes(noise[place : place + 10]) for place in range(0, 10 * count, 10)
+        )
+    ]
 
 
 def subject_id_from(digest: bytes) -> UUID:

@@ -103,6 +103,12 @@ class Tx(ReadTx):
         """Run a statement once for each row of arguments, in one round trip."""
         await self._connection.executemany(sql, rows)
 
+    async def copy(
+        self, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]
+    ) -> None:
+        """Insert rows by COPY: for thousands at a time; all of them go in, or it raises."""
+        await self._connection.copy_records_to_table(table, columns=columns, records=rows)
+
 
 class _Once:
     """Lends a connection for one statement."""

@@ -317,17 +317,17 @@ class TestChunks:
         self, desk: Desk, monkeypatch: pytest.MonkeyPatch
     ):
         lines = [line(number) for number in range(5)] + ["bad"]
-        emit, calls = event.emit, 0
+        emit, calls = event.emit_all, 0
 
-        async def crash_at_the_second(tx: Tx, **facts: Any) -> UUID:
+        async def crash_at_the_second(tx: Tx, **facts: Any) -> None:
             nonlocal calls
             calls += 1
             if calls == 2:
                 raise Crash
-            return await emit(tx, **facts)
+            await emit(tx, **facts)
 
         with monkeypatch.context() as broken:
-            broken.setattr(event, "emit", crash_at_the_second)
+            broken.setattr(event, "emit_all", crash_at_the_second)
             with pytest.raises(Crash):
                 await desk.send(file_of(*lines))
         assert len(await desk.records()) == 3

@@ -9,6 +9,7 @@ higher version took its place, or it is disputed, or repaired.
 import calendar
 import hashlib
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Literal
 from uuid import UUID
 
@@ -74,11 +75,17 @@ def fingerprint_of(
     """
     text = (
         f"{class_code}|{source_code}|{external_id}|{version}|{quantity}"
-        f"|{occurred_on.toordinal() - _DAY_ZERO}"
-        f"|{'' if ended_on is None else ended_on.toordinal() - _DAY_ZERO}"
-        f"|{'' if ends_on is None else ends_on.toordinal() - _DAY_ZERO}"
+        f"{_days_text(occurred_on, ended_on, ends_on)}"
     )
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big", signed=True)
+
+
+@lru_cache(maxsize=16_384)  # records come in thousands, and are of few different days
+def _days_text(occurred_on: date, ended_on: date | None, ends_on: date | None) -> str:
+    return "".join(
+        "|" if day is None else f"|{day.toordinal() - _DAY_ZERO}"
+        for day in (occurred_on, ended_on, ends_on)
+    )
 
 
 def add_months(day: date, months: int) -> date:

@@ -19,7 +19,7 @@ from backend.record.rules.layout import COLUMNS, Layout, parse_header
 from backend.record.rules.line import Line, split_lines
 from backend.record.rules.row import Row, RowReader
 
-CHUNK_LINES = 4_000
+CHUNK_LINES = 10_000
 
 _BATCH_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}")
 

@@ -9,7 +9,7 @@ import msgspec
 from backend.event import service as event
 from backend.kit.clock import city_date
 from backend.kit.crypto import Vault
-from backend.kit.ids import new_id
+from backend.kit.ids import new_id, new_ids
 from backend.kit.postgres import ReadTx, Tx
 from backend.kit.problem import Refusal
 from backend.record import store
@@ -144,10 +144,11 @@ def _records(
     """Give rows their subject, their id and what stands for their content."""
     people = {row.national_id for row in rows}
     subject_ids = {national_id: vault.subject_id(national_id) for national_id in people}
+    record_ids = new_ids(now, len(rows))
     return [
         RecordVersion(
             subject_id=subject_ids[row.national_id],
-            record_id=new_id(now),
+            record_id=record_id,
             class_code=submission.class_code,
             source_code=submission.source_code,
             external_id=row.external_id,
@@ -172,7 +173,7 @@ def _records(
             action=row.action,
             superseded_at=None,
         )
-        for row in rows
+        for row, record_id in zip(rows, record_ids, strict=True)
     ]
 
 
@@ -251,6 +252,8 @@ def _sealed(
 async def _announce(tx: Tx, subject_ids: Iterable[UUID], *, now: datetime) -> None:
     """Say of whom something else counts now, in the same transaction: scores follow."""
     changed = sorted(subject_ids)
-    for first in range(0, len(changed), SUBJECTS_PER_EVENT):
-        payload = {"subject_ids": [str(each) for each in changed[first:][:SUBJECTS_PER_EVENT]]}
-        await event.emit(tx, topic=RECORDS_CHANGED, subject_id=None, payload=payload, now=now)
+    payloads = [
+        {"subject_ids": [str(each) for each in changed[first : first + SUBJECTS_PER_EVENT]]}
+        for first in range(0, len(changed), SUBJECTS_PER_EVENT)
+    ]
+    await event.emit_all(tx, topic=RECORDS_CHANGED, payloads=payloads, now=now)

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+import msgspec
+
 from backend.kit.postgres import ReadTx, Tx
 from backend.record.rules.life import RecordVersion
 from backend.record.rules.version import Held, VersionKey
@@ -52,33 +54,11 @@ async def list_same_versions(
 
 
 async def insert_records(tx: Tx, records: Sequence[RecordVersion], submission_id: UUID) -> None:
-    """Insert versions that are not there yet."""
-    await tx.execute(
-        """INSERT INTO record (subject_id, record_id, class_code, source_code, external_id,
-               version, quantity, occurred_on, ended_on, ends_on, reported_at, disputed_at,
-               repaired_at, fingerprint, action, superseded_at, submission_id)
-           SELECT *, $17::uuid
-           FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::bigint[],
-                $7::bigint[], $8::date[], $9::date[], $10::date[], $11::timestamptz[],
-                $12::timestamptz[], $13::timestamptz[], $14::bigint[], $15::text[],
-                $16::timestamptz[])""",
-        [each.subject_id for each in records],
-        [each.record_id for each in records],
-        [each.class_code for each in records],
-        [each.source_code for each in records],
-        [each.external_id for each in records],
-        [each.version for each in records],
-        [each.quantity for each in records],
-        [each.occurred_on for each in records],
-        [each.ended_on for each in records],
-        [each.ends_on for each in records],
-        [each.reported_at for each in records],
-        [each.disputed_at for each in records],
-        [each.repaired_at for each in records],
-        [each.fingerprint for each in records],
-        [each.action for each in records],
-        [each.superseded_at for each in records],
-        submission_id,
+    """Insert versions that are not there yet; the primary key refuses one that is."""
+    await tx.copy(
+        "record",
+        [*RecordVersion.__struct_fields__, "submission_id"],
+        [(*msgspec.structs.astuple(each), submission_id) for each in records],
     )
 
 
