@@ -3,24 +3,29 @@
 Method: the pure functions that build views, on decisions made by hand and the scorecard in force.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.kit.problem import PROBLEMS
+from backend.kit.problem import PROBLEMS, Refusal
 from backend.programme.rules.fact import Unit
 from backend.programme.rules.offer import Lack, OfferState
 from backend.programme.rules.rule import Comparison
+from backend.score.rules.simulation import Add
 from backend.score.service import packaged_scorecard
 from backend.web import programmes
 from backend.web.error import error_view
 from backend.web.error_words import ERROR_WORDS
 from backend.web.programmes import lack_text
+from backend.web.records import record_lines, status_text
 from backend.web.score import place_on_scale, with_sign
 from backend.web.sign_in import way_back
+from backend.web.simulation import SimulationForm, read_changes
 from backend.web.words import Text
+from tests.property.score_worlds import AS_OF, CATALOGUE, REPORTED_AT, make_record
 
 
 def lack(unit: Unit, comparison: Comparison, current: int | None, needed: int) -> Lack:
@@ -97,3 +102,69 @@ def test_a_code_without_words_of_its_own_shows_its_title() -> None:
 )
 def test_a_way_back_is_a_page_of_the_table_or_home(to: str, href: str) -> None:
     assert way_back(to=to, request_uri="") == href
+
+
+TODAY = AS_OF
+
+
+def test_a_line_of_a_record_leads_to_the_page_that_begins_with_it() -> None:
+    held = make_record(
+        CATALOGUE.classes["volunteer_service"], 7, occurred_on=date(2026, 11, 1), quantity=6
+    )
+    (line,) = record_lines([held], CATALOGUE)
+    assert line.amount == Text("6 小时", "6 hours")
+    assert line.href.endswith(f"#r-{held.record_id}")
+    # The source is none of the catalogue's: its code is shown, the record is not hidden.
+    assert line.source == Text("source", "source")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "计入信用分"),
+        ({"disputed_at": REPORTED_AT}, "异议"),
+        ({"repaired_at": REPORTED_AT}, "修复"),
+        ({"ends_on": TODAY}, "已满公示期"),
+    ],
+)
+def test_a_record_says_whether_it_counts_and_if_not_why(
+    changes: dict[str, object], words: str
+) -> None:
+    fine = make_record(CATALOGUE.classes["penalty_minor"], 1, occurred_on=TODAY)
+    held = msgspec.structs.replace(fine, **changes)
+    assert words in status_text(held, today=TODAY).zh
+
+
+def test_a_form_to_try_out_becomes_changes_and_a_day() -> None:
+    form = SimulationForm(
+        kind="add", record_class="volunteer_service", quantity=" 10 ", occurred_on="2026-11-01"
+    )
+    added = Add("volunteer_service", date(2026, 11, 1), quantity=10)
+    assert read_changes(form, today=TODAY) == ([added], TODAY, [])
+    later = read_changes(SimulationForm(kind="time", months="12"), today=TODAY)
+    assert later == ([], date(2027, 11, 20), [])
+
+
+@pytest.mark.parametrize(
+    ("form", "fields"),
+    [
+        (SimulationForm(kind="add"), ["quantity", "occurred_on"]),
+        (SimulationForm(kind="add", quantity="²", occurred_on="2026-11-01"), ["quantity"]),
+        (SimulationForm(kind="add", quantity="9" * 11, occurred_on="2026-11-01"), ["quantity"]),
+        (SimulationForm(kind="add", quantity="1", occurred_on="1.11.2026"), ["occurred_on"]),
+        (SimulationForm(kind="time", months="-1"), ["months"]),
+        (SimulationForm(kind="time", months="61"), ["months"]),
+    ],
+)
+def test_what_is_wrong_with_a_form_to_try_out_is_said_of_its_fields(
+    form: SimulationForm, fields: list[str]
+) -> None:
+    changes, _, faults = read_changes(form, today=TODAY)
+    assert changes == []
+    assert [fault.field for fault in faults] == fields
+
+
+@pytest.mark.parametrize("kind", ["", "forget", "repair"])
+def test_a_form_no_page_shows_is_refused(kind: str) -> None:
+    with pytest.raises(Refusal, match="body_invalid"):
+        read_changes(SimulationForm(kind=kind), today=TODAY)
