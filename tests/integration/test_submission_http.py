@@ -231,13 +231,13 @@ async def test_a_file_broken_off_on_the_command_line_is_finished_over_http(
         ({"content_type": "text/csv; charset=latin-1"}, 415, "media_type_unsupported"),
         (
             {"content_type": "text/csv; charset=utf-8", "encoding": "gb18030"},
-            415,
-            "media_type_unsupported",
+            400,
+            "parameter_invalid",
         ),
         (
             {"content_type": "application/jsonl", "encoding": "gb18030"},
-            415,
-            "media_type_unsupported",
+            400,
+            "parameter_invalid",
         ),
         ({"encoding": "utf-7"}, 400, "parameter_invalid"),
         ({"column": "nonsense"}, 400, "parameter_invalid"),

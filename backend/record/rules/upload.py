@@ -48,17 +48,20 @@ def read_layout(
 ) -> Layout:
     """Return the layout a request announces.
 
-    `columns` hold "our name:its header" each. Raises Refusal media_type_unsupported (a type, or a
-    charset, that isn't read, or two that differ) or parameter_invalid.
+    `columns` hold "our name:its header" each. Raises Refusal media_type_unsupported (a type or a
+    charset that isn't read) or parameter_invalid (one that contradicts the type).
     """
     form = _FORMS.get(media_type.lower())
     named = None if charset is None else charset.strip('"').lower()
     if form is None or named not in {None, *_ENCODINGS}:
         raise Refusal("media_type_unsupported")
+    if form == "jsonl" and named == "gb18030":
+        raise Refusal("media_type_unsupported")  # JSON is UTF-8 (RFC 8259 section 8.1)
+    said = "utf-8" if form == "jsonl" else named
+    if None not in {said, encoding} and said != encoding:
+        fault = "is not the encoding that Content-Type names"
+        raise Refusal("parameter_invalid", errors=[{"name": "encoding", "message": fault}])
     given: Encoding = "gb18030" if "gb18030" in {named, encoding} else "utf-8"
-    differ = None not in {named, encoding} and named != encoding
-    if differ or (form == "jsonl" and given != "utf-8"):
-        raise Refusal("media_type_unsupported")
     return Layout(form=form, encoding=given, columns=_columns(columns))
 
 
