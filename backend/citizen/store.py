@@ -292,9 +292,7 @@ async def lock_participations(tx: Tx, subject_ids: Sequence[UUID]) -> list[Parti
     )
 
 
-async def list_participants(
-    tx: ReadTx, *, after: UUID | None, limit: int
-) -> list[SealedIdentity]:
+async def list_participants(tx: ReadTx, *, after: UUID | None, limit: int) -> list[SealedIdentity]:
     """Return the sealed identity numbers of participants, in the order of the ids."""
     return await tx.fetch_all(
         SealedIdentity,
