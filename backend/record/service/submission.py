@@ -251,9 +251,10 @@ def _sealed(
 
 async def _announce(tx: Tx, subject_ids: Iterable[UUID], *, now: datetime) -> None:
     """Say of whom something else counts now, in the same transaction: scores follow."""
-    changed = sorted(subject_ids)
+    # Always in the same order: handlers lock whom an event names.
+    changed = sorted(map(str, subject_ids))
     payloads = [
-        {"subject_ids": [str(each) for each in changed[first : first + SUBJECTS_PER_EVENT]]}
+        {"subject_ids": changed[first : first + SUBJECTS_PER_EVENT]}
         for first in range(0, len(changed), SUBJECTS_PER_EVENT)
     ]
     await event.emit_all(tx, topic=RECORDS_CHANGED, payloads=payloads, now=now)
