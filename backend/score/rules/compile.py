@@ -102,6 +102,7 @@ held AS MATERIALIZED (
   SELECT score.subject_id
   FROM score JOIN changed
     ON score.subject_id = changed.subject_id AND score.revision = changed.revision
+  WHERE {text.scores}
   ORDER BY score.subject_id
   FOR NO KEY UPDATE OF score),
 written AS (
@@ -109,7 +110,8 @@ written AS (
     revision = score.revision + is_new::integer, scorecard_version = '{text.version}',
     as_of = {_AS_OF}, computed_at = CASE WHEN is_new THEN {moment} ELSE score.computed_at END
   FROM changed JOIN held USING (subject_id)
-  WHERE score.subject_id = changed.subject_id AND score.revision = changed.revision
+  WHERE {text.scores}
+    AND score.subject_id = changed.subject_id AND score.revision = changed.revision
   RETURNING new.*, new.revision > old.revision AS is_new),
 kept AS (
   INSERT INTO score_history ({kept})
