@@ -59,7 +59,7 @@ def seed(
     city = _make_city(
         directory, citizens=citizens, number=number, as_of=as_of.date() if as_of else None
     )
-    handed, joiners = run(_bring_in(settings, city, directory, joined=joined))
+    handed, disputed, joiners = run(_bring_in(settings, city, directory, joined=joined))
     facts = {
         "citizens": city.citizens,
         "seed": city.seed,
@@ -68,6 +68,7 @@ def seed(
         "files": handed.files,
         "accepted": handed.accepted,
         "rejected": handed.rejected,
+        "disputed": disputed,
         "joined": joiners,
     }
     if as_json:
@@ -75,8 +76,8 @@ def seed(
         return
     click.echo(
         f"Demo city of {city.citizens} citizens (seed {city.seed}, {city.as_of}) in {directory}:"
-        f" {handed.files} files, {handed.accepted} records in, {handed.rejected} lines kept"
-        f" aside, {joiners} joined."
+        f" {handed.files} files, {handed.accepted} lines in, {handed.rejected} kept aside,"
+        f" {disputed} items disputed, {joiners} people joined."
     )
 
 
@@ -91,7 +92,7 @@ def _make_city(directory: Path, *, citizens: int, number: int, as_of: date | Non
 
 async def _bring_in(
     settings: Settings, city: handin.City, directory: Path, *, joined: int
-) -> tuple[city_seed.HandedIn, int]:
+) -> tuple[city_seed.HandedIn, int, int]:
     register = settings.identity_register_file or directory / "identity-register"
     people = handin.read_people(directory)
     async with opened(settings) as (database, vault):
@@ -106,6 +107,9 @@ async def _bring_in(
                 clock=SystemClock(),
                 on_bytes=lambda done: bar.update(files, completed=done),
             )
+            disputed = await city_seed.dispute(
+                database, city, people, vault=vault, clock=SystemClock()
+            )
             if joined:
                 task = bar.add_task("people", total=joined)
             joiners = await city_seed.join(
@@ -117,4 +121,4 @@ async def _bring_in(
                 clock=SystemClock(),
                 on_person=lambda: bar.advance(task),
             )
-    return handed, joiners
+    return handed, disputed, joiners

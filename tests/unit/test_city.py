@@ -6,20 +6,22 @@ department's. No database.
 
 import csv
 import hashlib
-from datetime import date
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
 from backend.citizen import rules as citizen_rules
-from backend.cli.city.conduct import make_entries
-from backend.cli.city.handin import City, find_city, read_people, write_city
+from backend.cli.city.department import make_entries
+from backend.cli.city.handin import City, FileOfCity, find_city, read_people, write_city
 from backend.cli.city.people import make_people
-from backend.record.rules.layout import parse_header
+from backend.record.rules.layout import COLUMNS, with_known_columns
 from backend.record.rules.life import Record, ends_on_of
-from backend.record.rules.line import Line, split_lines
-from backend.record.rules.row import Row, RowReader
-from backend.record.rules.submission import read_chunks
+from backend.record.rules.row import Row
+from backend.record.rules.submission import Chunk, Submission, read_file
 from backend.record.service import packaged_catalogue
 from backend.score.rules.engine import score_records
 from backend.score.rules.state import facts_of
@@ -27,6 +29,12 @@ from tests.property.score_worlds import REPORTED_AT, SHIPPED
 
 AS_OF = date(2026, 11, 20)
 CITIZENS = 400
+CLASSES = packaged_catalogue().classes
+SOURCES = packaged_catalogue().sources
+COUNTS = (
+    *("accepted", "rejected", "duplicates", "corrections", "withdrawals", "repairs"),
+    *("incomplete", "timed", "late", "bytes_done", "lines_done"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -54,29 +62,62 @@ def fingerprint(path: Path) -> dict[str, str]:
     }
 
 
-def read_file(directory: Path, path: str, class_code: str) -> tuple[list[Row], int]:
-    """Return the rows of a file and how many lines are bad, read as a submission is."""
-    content = (directory / path).read_bytes()
-    header = next(split_lines([content], first_number=1, offset=0))
-    lines = split_lines([content[header.end :]], first_number=2, offset=header.end)
-    reader = RowReader(
-        parse_header(header), record_class=packaged_catalogue().classes[class_code], today=AS_OF
+def read_lines(directory: Path, file: FileOfCity) -> Iterator[Chunk]:
+    """Read a file as a submission is: with its layout and what is known of its source."""
+    layout = with_known_columns(file.layout, SOURCES[file.source].columns_of(file.class_code))
+    opened = Submission(
+        submission_id=UUID(int=0),
+        source_code=file.source,
+        class_code=file.class_code,
+        batch_id="b",
+        content_digest=b"",
+        **dict.fromkeys(COUNTS, 0),
+        received_at=datetime.combine(AS_OF, time(2), UTC),
+        completed_at=None,
     )
-    rows: list[Row] = []
-    rejected = 0
-    for chunk in read_chunks(lines, reader, begin=0):
-        rows += [row for _, row in chunk.rows]
-        rejected += len(chunk.rejected)
-    return rows, rejected
+    content = (directory / file.path).read_bytes()
+    return read_file(
+        lambda begin: [content[begin:]],
+        opened,
+        layout=layout,
+        record_class=CLASSES[file.class_code],
+    )
 
 
 @pytest.fixture(scope="module")
-def rows_by_person(directory: Path, city: City) -> dict[str, list[tuple[str, Row]]]:
-    """The good lines of all files by national id, each with its class."""
-    found: dict[str, list[tuple[str, Row]]] = {}
-    for file in city.files:
-        for row in read_file(directory, file.path, file.class_code)[0]:
-            found.setdefault(row.national_id, []).append((file.class_code, row))
+def rows(directory: Path, city: City) -> list[tuple[FileOfCity, Row]]:
+    """The good lines of all files, in the order they are handed in."""
+    return [
+        (file, row)
+        for file in city.files
+        for chunk in read_lines(directory, file)
+        for _, row in chunk.rows
+    ]
+
+
+@pytest.fixture(scope="module")
+def versions_by_number(rows: list[tuple[FileOfCity, Row]]) -> dict[tuple[str, str], list[Row]]:
+    """The good lines by source and number, in the order they are handed in."""
+    found: dict[tuple[str, str], list[Row]] = {}
+    for file, row in rows:
+        found.setdefault((file.source, row.external_id), []).append(row)
+    return found
+
+
+@pytest.fixture(scope="module")
+def rows_by_person(
+    rows: list[tuple[FileOfCity, Row]], directory: Path
+) -> dict[str, list[tuple[str, Row]]]:
+    """What stands in the end about each person of the list, each with its class."""
+    highest: dict[tuple[str, str], tuple[str, Row]] = {}
+    for file, row in rows:
+        number = (file.source, row.external_id)
+        if number not in highest or row.version > highest[number][1].version:
+            highest[number] = (file.class_code, row)
+    found: dict[str, list[tuple[str, Row]]] = {id_: [] for _, id_, _ in read_people(directory)}
+    for class_code, row in highest.values():
+        if row.action == "report":
+            found[row.national_id].append((class_code, row))
     return found
 
 
@@ -126,43 +167,105 @@ def test_only_the_minor_is_under_age(directory: Path):
     assert young == ["陈晨"]
 
 
-def test_there_is_one_file_a_source_and_class_and_each_may_report_it(city: City):
+def test_each_source_may_report_what_it_hands_in_a_file_a_period(city: City):
     catalogue = packaged_catalogue()
-    pairs = [(file.source, file.class_code) for file in city.files]
-    assert len(set(pairs)) == len(pairs)
-    for source, class_code in pairs:
-        assert catalogue.may_report(catalogue.sources[source], catalogue.classes[class_code])
+    assert len({file.path for file in city.files}) == len(city.files)
+    assert len({(file.source, city.batch_id(file)) for file in city.files}) == len(city.files)
+    for file in city.files:
+        source, record_class = SOURCES[file.source], CLASSES[file.class_code]
+        assert catalogue.may_report(source, record_class)
+    assert [file.period for file in city.files] == sorted(
+        (file.period for file in city.files), key=("history", "2026-10", "2026-11").index
+    ), "the oldest first"
 
 
-def test_a_city_of_usual_size_has_records_of_every_class(tmp_path: Path):
+def test_a_city_of_usual_size_has_records_of_every_class_and_disputes(tmp_path: Path):
     city = write_city(tmp_path, citizens=5000, seed=1, as_of=AS_OF)
-    assert {file.class_code for file in city.files} == set(packaged_catalogue().classes)
+    assert {file.class_code for file in city.files} == set(CLASSES)
+    assert len(city.disputed) == 3
+
+
+def test_departments_export_in_their_own_ways(directory: Path, city: City):
+    forms = {(file.form, file.encoding) for file in city.files}
+    assert forms == {("csv", "utf-8"), ("csv", "gb18030"), ("jsonl", "utf-8")}
+    own = next(file for file in city.files if file.encoding == "gb18030")
+    content = (directory / own.path).read_bytes()
+    header = content.split(b"\r\n")[0].decode("gb18030").split(",")
+    assert not {*header} & {*COLUMNS}, "its headers are its own"
+    [*chunks] = read_lines(directory, own)
+    assert sum(len(chunk.rows) for chunk in chunks) > 0.98 * own.lines
+
+
+def test_what_goes_wrong_at_a_desk_is_put_right(versions_by_number):
+    shapes = {
+        (tuple(row.version for row in found), tuple(row.action for row in found))
+        for found in versions_by_number.values()
+    }
+    report, again = ("report",), ("report", "report")
+    assert ((1,), report) in shapes
+    assert ((1, 2), again) in shapes, "a correction"
+    assert ((1, 3, 2), ("report", "report", "report")) in shapes, "a lower version came late"
+    assert ((1, 2), ("report", "withdraw")) in shapes
+    assert ((1, 2), ("report", "repair")) in shapes
+    assert ((1, 1), again) in shapes, "handed in twice"
+    moved = [
+        found for found in versions_by_number.values() if len({r.national_id for r in found}) > 1
+    ]
+    assert 1 <= len(moved) < 0.01 * len(versions_by_number)
+
+
+def test_a_line_handed_in_twice_is_the_same_and_what_is_corrected_is_not(versions_by_number):
+    for found in versions_by_number.values():
+        contents = {row.version: [] for row in found}
+        for row in found:
+            contents[row.version].append(row._replace(line_number=0))
+        assert all(len({*same}) == 1 for same in contents.values())
+        first, last = (contents[version][0] for version in (min(contents), max(contents)))
+        assert first is last or first._replace(version=last.version) != last
+
+
+def test_nothing_goes_wrong_about_the_people_the_demo_plays(versions_by_number, directory: Path):
+    played = {number for _, number, _ in read_people(directory)[:3]}
+    for found in versions_by_number.values():
+        if played & {row.national_id for row in found}:
+            assert [row.version for row in found] == [1]
+
+
+def test_disputed_is_what_stands_against_somebody(city: City, versions_by_number, directory: Path):
+    people = read_people(directory)
+    assert city.disputed
+    for item in city.disputed:
+        [row] = versions_by_number[item.source, item.external_id]
+        assert row.national_id == people[item.person][1]
 
 
 def test_about_one_line_in_two_hundred_is_bad_in_several_ways(directory: Path, city: City):
-    rejected = sum(read_file(directory, each.path, each.class_code)[1] for each in city.files)
-    lines = sum(each.lines for each in city.files)
-    assert 0.003 < rejected / lines < 0.008
-    codes = set()
-    for file in city.files:
-        content = (directory / file.path).read_bytes()
-        reader = RowReader(
-            parse_header(next(split_lines([content], first_number=1, offset=0))),
-            record_class=packaged_catalogue().classes[file.class_code],
-            today=AS_OF,
-        )
-        for number, line in enumerate(content.splitlines()[1:], start=2):
-            found = reader.read(Line(number, 0, line, is_too_long=False))
-            if not isinstance(found, Row):
-                codes |= {fault.code for fault in found}
+    chunks = [chunk for file in city.files for chunk in read_lines(directory, file)]
+    rejected = sum(len(chunk.rejected) for chunk in chunks)
+    assert 0.003 < rejected / sum(file.lines for file in city.files) < 0.008
+    codes = {fault.code for chunk in chunks for _, faults in chunk.rejected for fault in faults}
     assert len(codes) >= 6
+
+
+def test_departments_differ_in_how_good_their_lines_are(directory: Path, city: City):
+    bad: Counter[str] = Counter()
+    late: Counter[str] = Counter()
+    lines: Counter[str] = Counter()
+    for file in city.files:
+        lines[file.source] += file.lines
+        for chunk in read_lines(directory, file):
+            bad[file.source] += len(chunk.rejected)
+            late[file.source] += sum(row.occurred_on < date(2026, 10, 20) for _, row in chunk.rows)
+    large = [source for source in lines if lines[source] > 400]
+    assert len({1000 * bad[source] // lines[source] for source in large}) >= 4
+    assert len({100 * late[source] // lines[source] for source in large}) >= 4
 
 
 def test_the_manifest_counts_what_the_files_hold(directory: Path, city: City):
     for file in city.files:
         content = (directory / file.path).read_bytes()
         assert len(content) == file.bytes
-        assert content.count(b"\n") == file.lines + 1
+        assert content.count(b"\n") == file.lines + (file.form == "csv")
 
 
 def test_the_list_of_people_is_read_by_its_header(directory: Path):
@@ -178,11 +281,10 @@ def test_no_manifest_or_a_torn_one_is_no_city(tmp_path: Path):
 
 def scored(rows: list[tuple[str, Row]]) -> dict[str, int]:
     """Return the facts of a person with these lines on record."""
-    catalogue = packaged_catalogue()
     current: dict[str, Record] = {}
-    for class_code, row in sorted(rows, key=lambda each: each[1].version):
+    for class_code, row in rows:
         ends_on = ends_on_of(
-            catalogue.classes[class_code], occurred_on=row.occurred_on, ended_on=row.ended_on
+            CLASSES[class_code], occurred_on=row.occurred_on, ended_on=row.ended_on
         )
         ids = (None, None, class_code, "source", row.external_id, row.version, row.quantity)
         current[row.external_id] = Record(

@@ -5,12 +5,13 @@ anything against them.
 """
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 
 import msgspec
 
 from backend.cli.city.people import Person
+from backend.record.rules.life import Action
 
 _CHILDHOOD_DAYS = 14 * 366
 _YEAR = 365
@@ -18,7 +19,10 @@ _QUARTER = 91
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """One line of a department's file, before it is written."""
+    """One line of a department's file, before it is written.
+
+    `period` is the place of its file among those the department hands in, the oldest first.
+    """
 
     source: str
     class_code: str
@@ -28,6 +32,8 @@ class Entry(msgspec.Struct, frozen=True):
     ended_on: date | None
     quantity: int
     version: int = 1
+    action: Action = "report"
+    period: int = 0
 
 
 class _Drawing:
@@ -69,6 +75,10 @@ class _Drawing:
             )
         )
 
+    def lately(self, oldest: int) -> int:
+        """Draw how many days ago something was that is reported week by week: often just now."""
+        return self.chance.randint(3, 25 if self.happens(30) else oldest)
+
     def _day(self, days_ago: int) -> date:
         return self._as_of - timedelta(days=min(days_ago, self._oldest))
 
@@ -98,7 +108,7 @@ def _pays_bills(draw: _Drawing) -> None:
 def _borrows(draw: _Drawing) -> None:
     for _ in range(draw.chance.choice((0, 0, 1, 2, 3, 5, 8))):
         quantity = draw.chance.randint(1, 4)
-        draw.add("city_library", "library_return", draw.chance.randint(5, 900), quantity=quantity)
+        draw.add("city_library", "library_return", draw.lately(900), quantity=quantity)
     if draw.happens(4):
         draw.add("city_library", "library_overdue", draw.chance.randint(5, 150))
 
@@ -106,7 +116,7 @@ def _borrows(draw: _Drawing) -> None:
 def _borrows_much(draw: _Drawing) -> None:
     for _ in range(draw.chance.randint(4, 14)):
         quantity = draw.chance.randint(1, 6)
-        draw.add("city_library", "library_return", draw.chance.randint(5, 900), quantity=quantity)
+        draw.add("city_library", "library_return", draw.lately(900), quantity=quantity)
     if draw.happens(12):
         draw.add("city_library", "library_overdue", draw.chance.randint(5, 150))
 
@@ -173,7 +183,7 @@ def _rents(draw: _Drawing) -> None:
 def _volunteers(draw: _Drawing) -> None:
     for _ in range(draw.chance.choice((0, 0, 0, 1, 3, 6))):
         hours = draw.chance.randint(1, 8)
-        days_ago = draw.chance.randint(5, 800)
+        days_ago = draw.lately(800)
         draw.add("volunteer_federation", "volunteer_service", days_ago, quantity=hours)
     if draw.happens(1.5):
         draw.add("civic_office", "civic_honour", draw.chance.randint(30, 1500))
@@ -236,14 +246,9 @@ HABITS: Mapping[str, tuple[Habit, ...]] = {
 }
 
 
-def make_entries(people: Iterable[Person], *, seed: int, as_of: date) -> Iterator[Entry]:
-    """Draw what is on record about each person, person by person."""
-    for person in people:
-        drawing = _Drawing(person, seed=seed, as_of=as_of)
-        for habit in HABITS[person.life]:
-            habit(drawing)
-        yield from drawing.entries
-        if drawing.entries and drawing.happens(4):
-            # A department looked again: the same number, a higher version, another figure.
-            first = drawing.entries[0]
-            yield msgspec.structs.replace(first, version=2)
+def draw_conduct(person: Person, *, seed: int, as_of: date) -> list[Entry]:
+    """Draw what has happened in a person's life that departments would have on record."""
+    drawing = _Drawing(person, seed=seed, as_of=as_of)
+    for habit in HABITS[person.life]:
+        habit(drawing)
+    return drawing.entries

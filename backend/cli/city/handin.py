@@ -1,7 +1,7 @@
-"""Writes the files departments would hand in: one a source and class, a few bad lines in each.
+"""Writes the files departments would hand in, as each exports them, a few bad lines in most.
 
-Also the city's list of people, and a manifest that says what the files were made from, so that a
-second run finds them.
+A file a source, class and period. Also the city's list of people, and a manifest that says what
+the files were made from, so that a second run finds them.
 """
 
 import csv
@@ -14,15 +14,16 @@ from pathlib import Path
 
 import msgspec
 
-from backend.cli.city.conduct import Entry, make_entries
+from backend.cli.city.conduct import Entry
+from backend.cli.city.department import Periods, choose_disputed, desk_of, make_entries
+from backend.cli.city.export import export_file
 from backend.cli.city.people import Person, make_people
+from backend.record.rules.layout import Encoding, Form, Layout
 from backend.record.rules.life import ends_on_of
 from backend.record.service import packaged_catalogue
 
-HEADER = "national_id,external_id,version,occurred_on,ended_on,quantity"
 MANIFEST = "city.json"
-# One line in two hundred is bad, as in the files of a department that does its work.
-BAD_LINES_EVERY = 200
+DISPUTED = 3
 
 
 class FileOfCity(msgspec.Struct, frozen=True):
@@ -31,21 +32,39 @@ class FileOfCity(msgspec.Struct, frozen=True):
     path: str
     source: str
     class_code: str
+    period: str
+    form: Form
+    encoding: Encoding
     lines: int
     bytes: int
 
+    @property
+    def layout(self) -> Layout:
+        """How it is written; what its columns are called is known of its source."""
+        return Layout(form=self.form, encoding=self.encoding, columns={})
+
+
+class DisputedItem(msgspec.Struct, frozen=True):
+    """Something that person `person` of the list disputes."""
+
+    person: int
+    source: str
+    external_id: str
+
 
 class City(msgspec.Struct, frozen=True):
-    """What a city was made from, and its files."""
+    """What a city was made from, its files in the order they are handed in, what is disputed."""
 
     citizens: int
     seed: int
     as_of: date
     files: list[FileOfCity]
+    disputed: list[DisputedItem]
 
     def batch_id(self, file: FileOfCity) -> str:
-        """Return the batch id under which a source hands a file in; the class makes it its own."""
-        return f"city-{self.seed}-{self.citizens}-{self.as_of:%Y%m%d}-{file.class_code}"
+        """Return the batch id under which a source hands a file in: of its class and period."""
+        made_from = f"{self.seed}-{self.citizens}-{self.as_of:%Y%m%d}"
+        return f"city-{made_from}-{file.class_code}-{file.period}"
 
 
 def find_city(directory: Path) -> City | None:
@@ -61,21 +80,44 @@ def write_city(directory: Path, *, citizens: int, seed: int, as_of: date) -> Cit
     (directory / "submissions").mkdir(parents=True, exist_ok=True)
     people = list(make_people(citizens=citizens, seed=seed, as_of=as_of))
     _write(directory / "people.csv", _people_csv(people))
-    by_file: dict[tuple[str, str], list[Entry]] = {}
-    for entry in make_entries(people, seed=seed, as_of=as_of):
-        if _has_ended(entry, as_of):
-            continue
-        by_file.setdefault((entry.source, entry.class_code), []).append(entry)
+    entries = [
+        entry
+        for entry in make_entries(people, seed=seed, as_of=as_of)
+        if not _has_ended(entry, as_of)
+    ]
+    by_file: dict[tuple[int, str, str], list[Entry]] = {}
+    for entry in entries:
+        by_file.setdefault((entry.period, entry.source, entry.class_code), []).append(entry)
+    names = Periods(as_of).names
     files = []
-    for (source, class_code), entries in sorted(by_file.items()):
-        path = f"submissions/{source}.{class_code}.csv"
-        lines = _lines(entries, chance=random.Random(f"{seed}:{path}"))  # noqa: S311 - a demo
-        content = b"\n".join([HEADER.encode(), *lines]) + b"\n"
-        _write(directory / path, content)
-        files.append(FileOfCity(path, source, class_code, len(lines), len(content)))
-    city = City(citizens, seed, as_of, files)
+    for (period, source, class_code), lines in sorted(by_file.items()):
+        file = _describe(source, class_code, names[period], is_first=period == 0)
+        chance = random.Random(f"{seed}:{file.path}")  # noqa: S311 - a demo
+        count, content = export_file(lines, chance=chance)
+        _write(directory / file.path, content)
+        files.append(msgspec.structs.replace(file, lines=count, bytes=len(content)))
+    disputed = [
+        DisputedItem(each.person.number, each.source, each.external_id)
+        for each in choose_disputed(entries, DISPUTED)
+    ]
+    city = City(citizens, seed, as_of, files, disputed)
     _write(directory / MANIFEST, msgspec.json.format(msgspec.json.encode(city)))
     return city
+
+
+def _describe(source: str, class_code: str, period: str, *, is_first: bool) -> FileOfCity:
+    desk = desk_of(source)
+    name = f"{source}.{class_code}" if is_first else f"{source}.{class_code}.{period}"
+    return FileOfCity(
+        path=f"submissions/{name}.{desk.form}",
+        source=source,
+        class_code=class_code,
+        period=period,
+        form=desk.form,
+        encoding=desk.encoding,
+        lines=0,
+        bytes=0,
+    )
 
 
 def _has_ended(entry: Entry, as_of: date) -> bool:
@@ -100,46 +142,6 @@ def _people_csv(people: Iterable[Person]) -> bytes:
     writer.writerow(("name", "national_id", "phone"))
     writer.writerows((each.name, each.national_id, each.phone) for each in people)
     return text.getvalue().encode()
-
-
-def _lines(entries: list[Entry], *, chance: random.Random) -> list[bytes]:
-    """Write entries as lines, and put a bad line behind one in BAD_LINES_EVERY of them."""
-    lines = []
-    for entry in entries:
-        lines.append(_line(entry))
-        if chance.randrange(BAD_LINES_EVERY) == 0:
-            lines.append(_spoilt(entry, chance))
-    return lines
-
-
-def _line(entry: Entry) -> bytes:
-    cells = (
-        *(entry.person.national_id, entry.external_id, entry.version, entry.occurred_on),
-        *(entry.ended_on or "", entry.quantity),
-    )
-    return ",".join(map(str, cells)).encode()
-
-
-def _spoilt(entry: Entry, chance: random.Random) -> bytes:
-    """Write a line as it comes from a slip of the pen, a wrong export or a wrong machine."""
-    number, day = entry.person.national_id, entry.occurred_on
-    external_id = f"{entry.external_id}x"
-    tail = f",1,{day},,{entry.quantity}"
-    last = "0" if number[-1] != "0" else "1"
-    return chance.choice(
-        (
-            f"{number[:-1]}{last},{external_id}{tail}".encode(),
-            f"{number[:-3]},{external_id}{tail}".encode(),
-            f"{number},{external_id},1,2999-01-01,,{entry.quantity}".encode(),
-            f"{number},{external_id},1,1900-01-01,,{entry.quantity}".encode(),
-            f"{number},{external_id},1,{day:%d.%m.%Y},,{entry.quantity}".encode(),
-            f"{number},{external_id},1,{day},,-{entry.quantity}".encode(),
-            f"{number},=HYPERLINK(A1),1,{day},,{entry.quantity}".encode(),
-            f'{number},"{external_id}{tail}'.encode(),
-            f"{number},{external_id}{tail}{',' * 12}".encode(),
-            f"{number},{entry.person.name}{tail}".encode("gb18030"),
-        )
-    )
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -13,6 +13,8 @@ import msgspec
 NAMED = 3
 CITIZENS_MIN, CITIZENS_MAX = NAMED, 200_000
 
+# The lives of the people the demo names; nothing goes wrong with what is on file about them.
+PLAYED_LIVES = frozenset({"reader", "thin", "minor"})
 # Kinds of life and how many of a hundred people lead one.
 LIVES = {
     "office": 38,

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from uuid import UUID
 
 import msgspec
 
@@ -15,15 +16,18 @@ from backend.citizen.ports import (
     identity_digest,
 )
 from backend.citizen.rules import CodeToSend, SessionKind, SignedIn
-from backend.cli.city.handin import City
+from backend.cli.city.handin import City, DisputedItem
 from backend.kit.clock import Clock
 from backend.kit.crypto import Vault
 from backend.kit.ids import token_hash
 from backend.kit.postgres import Database, Tx
 from backend.kit.problem import Refusal
+from backend.record import service as record
 from backend.record.jobs import send_submission
 
 _CODE = re.compile(r"[0-9]{6}")
+DISPUTED_BY = "demo"
+DISPUTED_WHY = "演示：本人提出异议 (a demo: its person says it is wrong)"
 
 NamedPerson = tuple[str, str, str]  # name, national id, phone: as in people.csv
 
@@ -57,6 +61,7 @@ async def hand_in(
                 batch_id=city.batch_id(file),
                 vault=vault,
                 clock=clock,
+                layout=file.layout,
                 on_progress=partial(_report, on_bytes, before),
             )
         before += file.bytes
@@ -69,6 +74,56 @@ async def hand_in(
 
 def _report(on_bytes: Callable[[int], None], before: int, here: int) -> None:
     on_bytes(before + here)
+
+
+class _NothingToDo(Exception):
+    """Rolls a look back: it changed nothing, and nobody was told anything."""
+
+
+async def dispute(
+    database: Database,
+    city: City,
+    people: Sequence[NamedPerson],
+    *,
+    vault: Vault,
+    clock: Clock,
+) -> int:
+    """Let people dispute what the city says; return how many items, without those of before."""
+    count = 0
+    for item in city.disputed:
+        _, national_id, _ = people[item.person]
+        try:
+            async with database.write() as tx:
+                await _dispute(tx, item, vault.subject_id(national_id), clock.now())
+        except _NothingToDo:
+            continue
+        count += 1
+    return count
+
+
+async def _dispute(tx: Tx, item: DisputedItem, subject_id: UUID, now: datetime) -> None:
+    found = await record.look_at_records(
+        tx, subject_id=subject_id, actor=DISPUTED_BY, reason=DISPUTED_WHY, now=now
+    )
+    number = (item.source, item.external_id)
+    known = {
+        each.record_id
+        for each in found.versions
+        if (each.source_code, each.external_id) == number and each.superseded_at is None
+    }
+    # Whatever was decided about it since the first run stays so.
+    known -= {step.record_id for step in found.steps}
+    if not known:
+        raise _NothingToDo
+    [record_id] = known
+    await record.dispute(
+        tx,
+        subject_id=subject_id,
+        record_id=record_id,
+        actor=DISPUTED_BY,
+        reason=DISPUTED_WHY,
+        now=now,
+    )
 
 
 def write_register(path: Path, people: Sequence[NamedPerson], vault: Vault) -> None:
