@@ -1,7 +1,8 @@
 """`creditplus demo`: the main job, played over HTTP against a running service.
 
 The citizen uses an app and a browser of the demo's own; the library uses an OAuth client that was
-not written here. The story starts and ends with no account, so it can be played again and again.
+not written here, and, as a source of records, software of its own. The story starts and ends with
+no account, so it can be played again and again.
 """
 
 import contextlib
@@ -10,17 +11,18 @@ import json
 import re
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import click
 import httpx
 
 from backend.cli.citizen_app import Browser, CitizenApp
+from backend.cli.demo_records import correct
+from backend.cli.department_app import DepartmentApp
 from backend.cli.environment import Fault, command_settings
-from backend.cli.local_city import CLIENT
+from backend.cli.local_city import CLIENT, SOURCE_CLIENT
 from backend.cli.relying_party import RelyingParty
-from backend.cli.story import Story
+from backend.cli.story import Story, ask
 from backend.settings import Settings
 
 READER = "林晓"
@@ -55,10 +57,12 @@ def _play(settings: Settings, story: Story) -> None:
     codes = Codes(settings.code_file or directory / "codes.log")
     origin = settings.public_origin
     try:
-        with _http_client() as http, _http_client() as web:
+        with _http_client() as http, _http_client() as web, _http_client() as desk:
             app, browser = CitizenApp(origin, http), Browser(origin, web)
+            department = _open_department(origin, directory / f"{SOURCE_CLIENT}.json", desk)
             _begin_anew(app, reader, codes)
             _join(story, app, reader, codes)
+            correct(story, app, department, reader.national_id)
             _enrol(story, app)
             library = _open_library(origin, directory / f"{CLIENT}.json")
             with contextlib.closing(library):
@@ -95,6 +99,13 @@ def _open_library(origin: str, path: Path) -> RelyingParty:
     )
 
 
+def _open_department(origin: str, path: Path, http: httpx.Client) -> DepartmentApp:
+    try:
+        return DepartmentApp(origin, path, http)
+    except OSError:
+        raise Fault(f"no demo department in {path.parent}: scripts/serve makes one") from None
+
+
 class Codes:
     """Reads the one-time codes that the demo's sender writes to a file."""
 
@@ -127,7 +138,7 @@ def _begin_anew(app: CitizenApp, reader: Person, codes: Codes) -> None:
 def _join(story: Story, app: CitizenApp, reader: Person, codes: Codes) -> None:
     story.chapter("林晓 signs in and joins")
     story.step("She asks for a one-time code; the answer is the same for every phone.")
-    _say(story, app, "POST", "/v1/sign-in-codes", body={"phone": reader.phone}, expected=202)
+    ask(story, app, "POST", "/v1/sign-in-codes", body={"phone": reader.phone}, expected=202)
     story.step("She opens an account; name, national id and phone must belong together.")
     account = {
         "phone": reader.phone,
@@ -135,7 +146,7 @@ def _join(story: Story, app: CitizenApp, reader: Person, codes: Codes) -> None:
         "national_id": reader.national_id,
         "name": reader.name,
     }
-    session = _say(
+    session = ask(
         story,
         app,
         "POST",
@@ -148,13 +159,13 @@ def _join(story: Story, app: CitizenApp, reader: Person, codes: Codes) -> None:
     kind = session["token_type"]
     story.check(kind == "DPoP", "the session is bound to the key of her app")
     story.step("Before she joins there is no score: no profile without opt-in.")
-    _say(story, app, "GET", "/v1/me/score", expected=404, only=("title", "code"))
+    ask(story, app, "GET", "/v1/me/score", expected=404, only=("title", "code"))
     story.step("She reads the notice and joins.")
     notice = app.call("GET", "/v1/me/participation").json()["notice"]["version"]
     body = {"notice_version": notice}
-    _say(story, app, "PUT", "/v1/me/participation", body=body, expected=200, only=("joined_at",))
+    ask(story, app, "PUT", "/v1/me/participation", body=body, expected=200, only=("joined_at",))
     story.step("She sees her score, and why it is what it is.")
-    score = _say(story, app, "GET", "/v1/me/score", expected=200, only=("points", "tier"))
+    score = ask(story, app, "GET", "/v1/me/score", expected=200, only=("points", "tier"))
     for dimension in score["dimensions"]:
         story.note(f"{dimension['points']:4}  {dimension['name_zh']} {dimension['name_en']}")
     for reason in score["reasons"]:
@@ -171,7 +182,7 @@ def _enrol(story: Story, app: CitizenApp) -> None:
         story.note(f"           granted:   {offer['benefit_zh']}")
     story.check(len(offers) == 6, "six offers, none of them takes anything away")
     story.step("She enrols in deposit-free library borrowing.")
-    _say(story, app, "POST", "/v1/me/enrolments", body={"programme": PROGRAMME}, expected=201)
+    ask(story, app, "POST", "/v1/me/enrolments", body={"programme": PROGRAMME}, expected=201)
 
 
 def _consent(
@@ -219,7 +230,7 @@ def _look_and_withdraw(story: Story, app: CitizenApp, library: RelyingParty) -> 
     }
     story.show("GET /v1/me/accesses", HTTPStatus.OK, shown)
     story.step("She withdraws the consent.")
-    _say(story, app, "DELETE", f"/v1/me/consents/{look['consent_id']}", expected=204)
+    ask(story, app, "DELETE", f"/v1/me/consents/{look['consent_id']}", expected=204)
     story.step("The library asks again, and learns nothing more.")
     checked = library.call("POST", "/v1/eligibility-checks", {"programme": PROGRAMME})
     body = {name: checked.body[name] for name in ("title", "code")}
@@ -233,25 +244,7 @@ def _look_and_withdraw(story: Story, app: CitizenApp, library: RelyingParty) -> 
 def _leave(story: Story, app: CitizenApp) -> None:
     story.chapter("She leaves; leaving costs nothing")
     story.step("One call erases the score and all that hung on it.")
-    _say(story, app, "DELETE", "/v1/me/participation", expected=204)
-    _say(story, app, "GET", "/v1/me/score", expected=404, only=("title", "code"))
+    ask(story, app, "DELETE", "/v1/me/participation", expected=204)
+    ask(story, app, "GET", "/v1/me/score", expected=404, only=("title", "code"))
     story.step("She deletes her account.")
-    _say(story, app, "DELETE", "/v1/me", expected=204)
-
-
-def _say(
-    story: Story,
-    app: CitizenApp,
-    method: str,
-    path: str,
-    *,
-    body: dict[str, Any] | None = None,
-    expected: int,
-    only: tuple[str, ...] = (),
-) -> dict[str, Any]:
-    """Make one call of the app's and print its answer, or only some members of it."""
-    response = app.call(method, path, body)
-    answer = response.json() if response.content else None
-    shown = answer if not only or answer is None else {name: answer[name] for name in only}
-    story.answer(f"{method} {path}", response.status_code, shown, expected=expected)
-    return answer or {}
+    ask(story, app, "DELETE", "/v1/me", expected=204)

@@ -1,4 +1,4 @@
-"""What the local stack needs once: keys, and a demo city with people, programmes and a partner."""
+"""What the local stack needs once: keys, and a demo city with people, programmes and clients."""
 
 import base64
 import csv
@@ -17,6 +17,7 @@ from backend.access.rules import Scope
 from backend.app import open_vault
 from backend.calendar import service as calendar
 from backend.cli.environment import Fault
+from backend.cli.partner import add_source_client
 from backend.cli.stopping import Stop
 from backend.kit.clock import SystemClock
 from backend.kit.postgres import Database, Tx
@@ -30,6 +31,9 @@ from backend.settings import DEMO_KEY_MARK, Settings
 
 PARTNER: Final = "city-library"
 CLIENT: Final = "library-demo"
+# The library is a source of records too, with other software.
+SOURCE: Final = "city_library"
+SOURCE_CLIENT: Final = "library-records-demo"
 # Nobody listens there: whoever plays the library reads the address it is sent back to.
 REDIRECT_URI: Final = "http://127.0.0.1:8765/callback"
 # So many of the city's people have joined by themselves: enough for a report about a scorecard.
@@ -84,23 +88,27 @@ def ensure_city(
 ) -> None:
     """Make the demo city on the first start, and publish what a newer release brings with it.
 
-    The partner's client comes last, so where it is known everything before it is done; whatever
+    The clients come last, so where the partner's is known everything before it is done; whatever
     a kill left half done is done again, and each step bears that.
     """
-    client_file = _demo(settings) / f"{CLIENT}.json"
-    if stop.run(_prepare(settings)):
+    known = stop.run(_prepare(settings))
+    for client_id in sorted(known):
+        client_file = _demo(settings) / f"{client_id}.json"
         if not client_file.exists():
             raise Fault(
-                f"the database knows the client {CLIENT}, but its key {client_file} is missing:"
+                f"the database knows the client {client_id}, but its key {client_file} is missing:"
                 f" put it back, or delete {settings.local_dir} to start anew"
             )
-        return
-    _seed(environment, citizens, stop)
-    stop.run(_add_library(settings, _ensure_client_key(client_file)))
+    if CLIENT not in known:
+        _seed(environment, citizens, stop)
+    if SOURCE_CLIENT not in known:
+        stop.run(_add_source(settings))
+    if CLIENT not in known:
+        stop.run(_add_library(settings))
 
 
-async def _prepare(settings: Settings) -> bool:
-    """Ensure signing key and programmes; says whether the demo's client is known already."""
+async def _prepare(settings: Settings) -> set[str]:
+    """Ensure signing key and programmes; says which of the demo's clients are known already."""
     now = SystemClock().now()
     async with _transaction(settings) as tx:
         await oauth.ensure_signing_key(tx, vault=open_vault(settings), now=now)
@@ -111,7 +119,10 @@ async def _prepare(settings: Settings) -> bool:
         published = await programme.publish_packaged(tx, now=now)
         if published:
             click.echo(f"published programmes: {', '.join(published)}")
-        return await partner.find_client(tx, client_id=CLIENT) is not None
+        clients = [
+            await partner.find_client(tx, client_id=each) for each in (CLIENT, SOURCE_CLIENT)
+        ]
+        return {each.client_id for each in clients if each is not None}
 
 
 @asynccontextmanager
@@ -137,8 +148,21 @@ def _seed(environment: Mapping[str, str], citizens: int, stop: Stop) -> None:
         raise Fault("the demo city could not be made")
 
 
-async def _add_library(settings: Settings, public_jwk: dict[str, Any]) -> None:
+async def _add_source(settings: Settings) -> None:
+    jwk = _ensure_client_key(_demo(settings), SOURCE_CLIENT, source=SOURCE)
+    async with _transaction(settings) as tx:
+        await add_source_client(
+            tx,
+            source_code=SOURCE,
+            client_id=SOURCE_CLIENT,
+            jwks={"keys": [jwk]},
+            now=SystemClock().now(),
+        )
+
+
+async def _add_library(settings: Settings) -> None:
     now = SystemClock().now()
+    jwk = _ensure_client_key(_demo(settings), CLIENT, partner=PARTNER, redirect_uri=REDIRECT_URI)
     async with _transaction(settings) as tx:
         if await partner.find_partner(tx, code=PARTNER) is None:
             await partner.add_partner(
@@ -155,21 +179,21 @@ async def _add_library(settings: Settings, public_jwk: dict[str, Any]) -> None:
             client_id=CLIENT,
             name_zh="图书馆借阅系统",
             name_en="Library lending desk",
-            jwks={"keys": [public_jwk]},
+            jwks={"keys": [jwk]},
             redirect_uris=[REDIRECT_URI],
             scopes=[str(Scope.ELIGIBILITY_VERIFY)],
             now=now,
         )
 
 
-def _ensure_client_key(path: Path) -> dict[str, Any]:
-    """Make the demo client's key and what it has to know of itself; gives the public part."""
+def _ensure_client_key(directory: Path, client_id: str, **facts: str) -> dict[str, Any]:
+    """Make a demo client's key and what it has to know of itself; gives the public part."""
+    path = directory / f"{client_id}.json"
     if not path.exists():
         key = ECKey.generate_key("P-256", private=True)
         known = {
-            "client_id": CLIENT,
-            "partner": PARTNER,
-            "redirect_uri": REDIRECT_URI,
+            "client_id": client_id,
+            **facts,
             "jwk": key.as_dict(private=True)
             | {"kid": DEMO_KID_PREFIX + key.thumbprint(), "alg": "ES256", "use": "sig"},
         }
@@ -196,7 +220,8 @@ def ready_lines(settings: Settings) -> Iterator[str]:
     for name, national_id, phone in _people(demo):
         yield f"  citizen     {name} {national_id} {phone}  {SHOWN_PEOPLE[name]}"
     yield f"  partner     {PARTNER}, client {CLIENT}, key in {demo / CLIENT}.json"
-    yield f"  department  hands in files like {demo}/submissions/ (`creditplus submission send`)"
+    yield f"  department  {SOURCE}, client {SOURCE_CLIENT}, key in {demo / SOURCE_CLIENT}.json,"
+    yield f"              hands in files like those in {demo}/submissions/"
     yield "  operator    whoever runs `creditplus` in this directory (`creditplus --help`)"
     yield f"One-time codes appear here and in {demo / 'codes.log'}."
     yield "Next: .venv/bin/creditplus demo"

@@ -5,6 +5,8 @@ from typing import Any
 
 import click
 
+from backend.cli.citizen_app import CitizenApp
+
 WIDTH = 100
 
 
@@ -55,12 +57,30 @@ class Story:
         if not self._as_json:
             click.echo(f"      {text}")
 
-    def check(self, fact: bool, message: str) -> None:
-        """Print what was seen to be so; raises DemoFailed when it is not so."""
+    def check(self, fact: bool, message: str, *, is_told: bool = True) -> None:
+        """Print what was seen to be so, if it is told; raises DemoFailed when it is not so."""
         if not fact:
             raise DemoFailed(f"step {self._number} ({self._title}): not so: {message}")
-        if not self._as_json:
+        if is_told and not self._as_json:
             click.echo(f"    ✓ {message}")
+
+
+def ask(
+    story: Story,
+    app: CitizenApp,
+    method: str,
+    path: str,
+    *,
+    body: dict[str, Any] | None = None,
+    expected: int,
+    only: tuple[str, ...] = (),
+) -> dict[str, Any]:
+    """Make one call of the app's and print its answer, or only some members of it."""
+    response = app.call(method, path, body)
+    answer = response.json() if response.content else None
+    shown = answer if not only or answer is None else {name: answer[name] for name in only}
+    story.answer(f"{method} {path}", response.status_code, shown, expected=expected)
+    return answer or {}
 
 
 def _lines(body: Any) -> list[str]:
