@@ -4,6 +4,7 @@ Method: the real application in process.
 """
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 
@@ -88,15 +89,18 @@ async def test_a_record_says_what_from_whom_when_and_when_it_ends(world):
         "ended_on": "2026-09-15",
         "ends_on": "2027-01-01",
         "counts": True,
+        "status": "standing",
+        "why_not": None,
         "reported_at": "2026-11-20T02:00:00Z",
     }
 
 
 async def test_an_item_that_has_ended_no_longer_counts(world):
-    await world.hand_in("city_management_bureau", "penalty_minor", "p-1,2026-08-01,,1")
+    await world.hand_in("city_management_bureau", "penalty_minor", "p-1,2026-08-25,,1")
+    world.clock.advance(timedelta(days=5))
     app = await world.app_of(joins=True)
     (record,) = (await app.call("GET", "/v1/me/records")).json()["items"]
-    assert (record["ends_on"], record["counts"]) == ("2026-11-01", False)
+    assert (record["ends_on"], record["counts"]) == ("2026-11-25", False)
     assert (await app.call("GET", "/v1/me/score")).json()["reasons"] == []
 
 
