@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from io import BytesIO
 from uuid import uuid4
 
 import pytest
@@ -15,6 +16,7 @@ import pytest
 from backend.app import House
 from backend.kit.clock import FixedClock
 from backend.record import service
+from backend.record.jobs import send_submission
 from backend.record.rules.upload import PART_BYTES, UPLOADS_WAITING_MAX
 from tests.support.citizen import national_id
 from tests.support.source import HEADER, SUBMISSIONS, SourceSoftware, file_of, lines_of
@@ -216,6 +218,27 @@ async def test_a_file_broken_off_on_the_command_line_is_finished_over_http(
     assert answer.status_code == 202
     await world.work()
     assert (await library.look(answer.json()["submission_id"]))["accepted"] == 100
+
+
+async def test_a_file_that_a_command_finished_meanwhile_lies_there_no_longer(
+    world: World, library: SourceSoftware
+) -> None:
+    """It holds everybody's numbers, and would be one of the few of its source that may wait."""
+    content = file_of(100)
+    laid = (await library.send(content)).json()
+    done = await send_submission(
+        world.database,
+        BytesIO(content),
+        source_code="city_library",
+        class_code="library_return",
+        batch_id="b-1",
+        vault=world.vault,
+        clock=world.clock,
+    )
+    assert (str(done.submission_id), done.accepted) == (laid["submission_id"], 100)
+    await world.work()
+    assert await nothing_lies(world)
+    assert await world.count("record") == 100
 
 
 @pytest.mark.parametrize(

@@ -139,7 +139,11 @@ async def take_upload(tx: Tx, *, submission_id: UUID, vault: Vault, now: datetim
     """
     submission = await submission_store.lock_submission(tx, submission_id)
     laid_down = await store.find_laid_down(tx, submission_id)
-    if submission.completed_at is not None or laid_down is None:
+    if laid_down is None:
+        return
+    if submission.completed_at is not None:
+        # Somebody sent the rest by command: what lies here is needed no more.
+        await store.delete_upload(tx, laid_down.upload_id)
         return
     layout = msgspec.convert(laid_down.layout, Layout)
     record_class = await check_sender(
