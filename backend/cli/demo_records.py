@@ -74,7 +74,12 @@ def _see(story: Story, app: CitizenApp, before: int) -> None:
     story.show("GET /v1/me/records", 200, shown)
     story.step("What changed, item by item, with the version that came and the one that left.")
     changes = ask(
-        story, app, "GET", f"/v1/me/score/changes?from={before}", expected=200, only=("base",)
+        story,
+        app,
+        "GET",
+        f"/v1/me/score/changes?from={before}",
+        expected=200,
+        only=("delta_points",),
     )
     for item in changes["items"]:
         story.note(f"{item['delta_points']:+4}  {item['text_zh']}")
@@ -89,7 +94,7 @@ def _see(story: Story, app: CitizenApp, before: int) -> None:
     change = {"kind": "add", "record_class": "volunteer_service", "occurred_on": day}
     body = {"changes": [change | {"quantity": HOURS}]}
     path = "/v1/me/score/simulations"
-    what_if = ask(story, app, "POST", path, body=body, expected=200, only=("scorecard_version",))
+    what_if = ask(story, app, "POST", path, body=body, expected=200, only=("delta_points",))
     for item in what_if["items"]:
         story.note(f"{item['delta_points']:+4}  {item['text_zh']}")
     after = app.call("GET", "/v1/me/score").json()

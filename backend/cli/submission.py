@@ -189,6 +189,7 @@ def _show(taken: Submission, faults: list[StoredFault], *, as_json: bool) -> Non
     told = [f"{count} {name}" for name, count in counts.items() if count]
     if told:
         click.echo(f"  {', '.join(told)}")
+    click.echo(f"  submission {taken.submission_id}")
     for fault in faults[:FAULTS_SHOWN]:
         column = f" {fault.column_name}" if fault.column_name else ""
         click.echo(f"  line {fault.line_number}{column}: {fault.message} ({fault.code})")

@@ -6,6 +6,7 @@ Method: the commands themselves on a database of the test's own, told by environ
 import asyncio
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -76,7 +77,9 @@ def test_a_file_is_handed_in_and_what_is_wrong_is_told_by_line(run: Run, tmp_pat
     (tmp_path / "file.csv").write_text(HEADER + GOOD + BAD)
     result = run(*SEND, "--batch-id", "may")
     assert result.exit_code == 0, result.output
-    assert result.stdout.splitlines() == [
+    said = result.stdout.splitlines()
+    assert re.fullmatch("  submission [0-9a-f-]{36}", said.pop(2))
+    assert said == [
         "Batch may: 1 lines in, 1 kept aside.",
         "  1 late",
         "  line 3 occurred_on: the day lies in the future (date_future)",
