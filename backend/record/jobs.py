@@ -54,9 +54,7 @@ async def send_submission(
     """
     digest = digest_content(content)
     async with database.write() as tx:
-        record_class = await service.check_sender(
-            tx, source_code=source_code, class_code=class_code
-        )
+        await service.check_sender(tx, source_code=source_code, class_code=class_code)
         layout = await service.layout_for(
             tx, layout, source_code=source_code, class_code=class_code
         )
@@ -73,6 +71,10 @@ async def send_submission(
         )
         layout = await service.find_layout(tx, submission_id=submission.submission_id)
     while submission.completed_at is None:
+        async with database.write() as tx:
+            record_class = await service.check_sender(
+                tx, source_code=source_code, class_code=class_code
+            )
         chunks = read_file(
             lambda begin: _blocks(content, begin),
             submission,
@@ -92,7 +94,9 @@ async def send_submission(
                     )
                 on_progress(submission.bytes_done)
                 if submission.completed_at is not None or submission.bytes_done != chunk.end:
-                    break  # somebody else is sending the same file: go on behind them
+                    # Somebody else is sending the same file, or an edition came into force since
+                    # the lines were read: go on from where it stands.
+                    break
     return submission
 
 

@@ -20,8 +20,10 @@ from backend.kit.migrate import migrate
 from backend.kit.postgres import Database, Tx
 from backend.kit.problem import Refusal
 from backend.record import service
-from backend.record.jobs import send_submission
+from backend.record.jobs import digest_content, send_submission
 from backend.record.rules.catalogue import DataFault
+from backend.record.rules.layout import PLAIN
+from backend.record.rules.submission import read_file
 from backend.record.service import CatalogueOutcome
 from tests.conftest import NOW, ROOT, with_database
 from tests.support.citizen import national_id
@@ -40,8 +42,9 @@ def edition(name: str, old: str = "", new: str = "") -> str:
 def with_class(name: str, code: str, **members: str) -> str:
     """Return the shipped catalogue as another edition, with members of one class changed."""
     head, *classes = edition(name).split("[[class]]\n")
-    for place, text in enumerate(classes):
-        if f'code = "{code}"' in text:
+    for place, found in enumerate(classes):
+        if f'code = "{code}"' in found:
+            text = found
             for member, value in members.items():
                 text = re.sub(rf"{member} = .*\n", "", text)
                 text = f"{member} = {value}\n" + text
@@ -222,3 +225,46 @@ async def test_publishing_waits_for_a_file_that_is_being_taken_in(database: Data
     assert not done, "the edition in force stays what it is while a chunk goes in"
     leave.set()
     await asyncio.gather(taking, publishing)
+
+
+async def test_lines_that_were_read_by_the_edition_before_are_read_again(
+    database: Database, vault: Vault
+) -> None:
+    """A class without records may turn adverse: what ends when is then another thing."""
+    content = BytesIO(
+        f"national_id,external_id,occurred_on\n{national_id(1)},lib-1,2026-11-02\n".encode()
+    )
+    said = {"source_code": "city_library", "class_code": "library_return", "batch_id": "b-1"}
+    async with database.write() as tx:
+        record_class = await service.check_sender(
+            tx, source_code="city_library", class_code="library_return"
+        )
+        opened = await service.open_submission(
+            tx, content_digest=digest_content(content), now=NOW, **said
+        )
+    (chunk,) = read_file(
+        lambda begin: [content.getvalue()[begin:]], opened, layout=PLAIN, record_class=record_class
+    )
+    adverse = {"polarity": '"adverse"', "severity": '"minor"', "retention_months": "3"}
+    months = {"publication_min_months": "0", "publication_max_months": "3"}
+    async with database.write() as tx:
+        await publish(tx, with_class("2027-1", "library_return", **adverse, **months))
+    async with database.write() as tx:
+        same = await service.take_chunk(
+            tx, submission_id=opened.submission_id, chunk=chunk, vault=vault, now=NOW
+        )
+    assert same == opened, "nothing of it went in"
+    done = await send_submission(
+        database,
+        content,
+        batch_id="b-1",
+        vault=vault,
+        clock=FixedClock(NOW),
+        source_code="city_library",
+        class_code="library_return",
+    )
+    assert (done.submission_id, done.accepted) == (opened.submission_id, 1)
+    subject_id = vault.subject_id(national_id(1))
+    async with database.read() as tx:
+        found = await service.list_current_by_subject(tx, subject_ids=[subject_id])
+    assert [each.ends_on for each in found[subject_id]] == [date(2027, 2, 2)]

@@ -368,7 +368,8 @@ class TestChunks:
                 content_digest=hashlib.sha256(content.getvalue()).digest(),
                 now=desk.clock.now(),
             )
-        stray = rules.Chunk(99, 120, 1, [], [], is_last=True)
+        kind = service.packaged_catalogue().classes["library_return"]
+        stray = rules.Chunk(99, 120, 1, [], [], is_last=True, read_as=kind)
         async with desk.database.write() as tx:
             same = await service.take_chunk(
                 tx,

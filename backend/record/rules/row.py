@@ -69,7 +69,7 @@ class RowReader:
         )
         self._is_json = layout.form == "jsonl"
         self._encoding = layout.encoding
-        self._class = record_class
+        self.record_class = record_class
         self._today = today
         self._takes_ended = takes_ended
         # One person has many lines, one day too; what follows from either is worked out once.
@@ -85,10 +85,10 @@ class RowReader:
         person = self._people.get(national_id) or self._meet(national_id)
         external_id = external_id_of(number)
         version = version_of(version_text)
-        action = action_of(action_text, is_adverse=self._class.is_adverse)
+        action = action_of(action_text, is_adverse=self.record_class.is_adverse)
         occurred_on = day_of(occurred)
         ended_on = day_of(ended) if ended else None
-        quantity = quantity_of(quantity_text, self._class.value.max)
+        quantity = quantity_of(quantity_text, self.record_class.value.max)
         if (
             isinstance(person, Person)
             and not isinstance(external_id, FaultCode)
@@ -121,7 +121,9 @@ class RowReader:
         if days not in self._ends:
             if len(self._ends) >= _DAYS_REMEMBERED:
                 self._ends.clear()
-            self._ends[days] = ends_on_of(self._class, occurred_on=occurred_on, ended_on=ended_on)
+            self._ends[days] = ends_on_of(
+                self.record_class, occurred_on=occurred_on, ended_on=ended_on
+            )
         return self._ends[days]
 
     def _dates_faults(self, row: Row, born_on: date) -> list[Fault]:
@@ -133,13 +135,13 @@ class RowReader:
             elif day is not None and day < born_on:
                 faults.append(Fault(row.line_number, column, FaultCode.DATE_BEFORE_BIRTH))
         # Conduct that is held against somebody has often ended before the decision on it.
-        if row.ended_on and row.ended_on < row.occurred_on and not self._class.is_adverse:
+        if row.ended_on and row.ended_on < row.occurred_on and not self.record_class.is_adverse:
             faults.append(Fault(row.line_number, "ended_on", FaultCode.ENDED_BEFORE_START))
         if faults:
             return faults
         # Product line 2: nobody begins adult life with what the child did (预防未成年人犯罪法 59).
         done_on = row.ended_on or row.occurred_on
-        if self._class.is_adverse and age_on(born_on, done_on) < ADULT_YEARS:
+        if self.record_class.is_adverse and age_on(born_on, done_on) < ADULT_YEARS:
             faults.append(Fault(row.line_number, "occurred_on", FaultCode.CONDUCT_UNDER_AGE))
         # What has ended is deleted in time: it must not come back by this door.
         elif row.ends_on and row.ends_on <= self._today and not self._takes_ended:

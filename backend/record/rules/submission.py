@@ -55,6 +55,8 @@ class Chunk(msgspec.Struct, frozen=True):
     """Lines of a file that go in together or not at all: bytes `begin` to `end` of the file.
 
     `rejected` holds each bad line with its faults. Blank lines are in `line_count` only.
+    `read_as`: the class the lines were held against; when it has changed since, they are read
+    again.
     """
 
     begin: int
@@ -63,6 +65,7 @@ class Chunk(msgspec.Struct, frozen=True):
     rows: list[tuple[Line, Row]]
     rejected: list[tuple[Line, list[Fault]]]
     is_last: bool
+    read_as: RecordClass
 
 
 def check_batch_id(batch_id: str) -> str:
@@ -122,7 +125,7 @@ def read_chunks(
     end, line_count = begin, 0
     for line in lines:
         if line_count == lines_max:
-            yield Chunk(begin, end, line_count, rows, rejected, is_last=False)
+            yield Chunk(begin, end, line_count, rows, rejected, False, reader.record_class)
             rows, rejected, begin, line_count = [], [], end, 0
         line_count, end = line_count + 1, line.end
         if not line.content.strip() and not line.is_too_long:
@@ -132,4 +135,4 @@ def read_chunks(
             rows.append((line, found))
         else:
             rejected.append((line, found))
-    yield Chunk(begin, end, line_count, rows, rejected, is_last=True)
+    yield Chunk(begin, end, line_count, rows, rejected, True, reader.record_class)

@@ -94,7 +94,8 @@ async def take_chunk(
     """Take one chunk of a submission in, whole, and return how far it is now.
 
     A chunk that does not begin where the submission stands changes nothing: somebody else has
-    taken it, and the caller goes on from `bytes_done`. Chunks of one source take turns.
+    taken it, and the caller goes on from `bytes_done`. Nor does one whose class an edition has
+    changed since it was read: the caller reads it again. Chunks of one source take turns.
     """
     submission = await store.lock_submission(tx, submission_id)
     if submission.completed_at is not None or submission.bytes_done != chunk.begin:
@@ -102,6 +103,8 @@ async def take_chunk(
     record_class = await check_sender(
         tx, source_code=submission.source_code, class_code=submission.class_code
     )
+    if chunk.read_as != record_class:
+        return submission
     records = _records([row for _, row in chunk.rows], submission, vault=vault, now=now)
     settled = await _settle(tx, records, submission, now=now)
     conflicts = [
