@@ -150,11 +150,13 @@ def _version_facts(version: RecordVersion, today: date) -> dict[str, Any]:
 
 
 def _take_step(verb: Verb, record_id: UUID, asked: _Asked, *, as_json: bool) -> None:
-    """Write the look and take a step, in one transaction; say what state the record is in."""
-    now = SystemClock().now()
+    """Write the look, then take a step; say what state the record is in.
+
+    The look is committed first: a step that is refused tells where the record stands.
+    """
+    settings, now = command_settings(), SystemClock().now()
 
     async def work(tx: Tx) -> RecordVersion:
-        await _look(tx, asked, now)
         return await verb(
             tx,
             subject_id=asked.subject_id,
@@ -164,7 +166,8 @@ def _take_step(verb: Verb, record_id: UUID, asked: _Asked, *, as_json: bool) -> 
             now=now,
         )
 
-    after = run(in_transaction(command_settings(), work))
+    run(in_transaction(settings, lambda tx: _look(tx, asked, now)))
+    after = run(in_transaction(settings, work))
     status = status_of(after, city_date(now)).value
     if as_json:
         click.echo(json.dumps({"record_id": str(record_id), "status": status}))

@@ -130,7 +130,8 @@ def test_steps_are_taken_and_an_impossible_one_says_why(run: Run, ask, vault: Va
     refused = run("record", "confirm", *on)
     assert refused.exit_code == 1
     assert "record_step_impossible, status: repaired, step: confirm" in refused.output
-    assert ask("SELECT count(*) FROM access_entry")[0][0] == looks, "nothing was told"
+    told = ask("SELECT count(*) FROM access_entry")[0][0]
+    assert told == looks + 1, "a refusal tells where the record stands: that is a look too"
     shown = run("record", "find", "--subject", subject, *WHO)
     for step in ("dispute", "confirm", "repair"):
         assert f" {step} {record_id} by 王敏" in shown.output
