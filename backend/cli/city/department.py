@@ -152,7 +152,7 @@ def _is_adverse(entry: Entry) -> bool:
 def choose_disputed(entries: Iterable[Entry], most: int) -> list[Entry]:
     """Choose what is disputed in the city: adverse items that stand as they were handed in.
 
-    One a class, the first of each, at most `most`.
+    The first of each class, of somebody who disputes nothing else; at most `most`.
     """
     found = list(entries)
     times: dict[tuple[str, str], int] = {}
@@ -162,6 +162,7 @@ def choose_disputed(entries: Iterable[Entry], most: int) -> list[Entry]:
     chosen: dict[str, Entry] = {}
     for entry in found:
         is_plain = times[entry.source, entry.external_id] == 1 and _is_adverse(entry)
-        if is_plain and _was_of_age(entry.person, entry):
+        is_new = entry.person not in {each.person for each in chosen.values()}
+        if is_plain and is_new and _was_of_age(entry.person, entry):
             chosen.setdefault(entry.class_code, entry)
     return list(chosen.values())[:most]
