@@ -251,13 +251,22 @@ async def _purge(settings: Settings, *, dry_run: bool) -> service.PurgeCount:
 @click.option("--source", required=True, help="Code of the source that handed the lines in.")
 @click.option("--class", "class_code", required=True, help="Class of the records.")
 @click.option("--encoding", type=click.Choice(["utf-8", "gb18030"]), default="utf-8")
+@_as_operator
 @JSON_OPTION
 def record_proof(
-    *, file: BinaryIO, source: str, class_code: str, encoding: Encoding, as_json: bool
+    *,
+    file: BinaryIO,
+    source: str,
+    class_code: str,
+    encoding: Encoding,
+    actor: str,
+    reason: str,
+    as_json: bool,
 ) -> None:
     """Say in which purge the lines of FILE went (- for the standard input).
 
-    FILE holds lines as the source handed them in: a CSV with its header, or JSON lines (.jsonl).
+    The look stands in the access ledger of the people in the lines first. FILE holds lines as the
+    source handed them in: a CSV with its header, or JSON lines (.jsonl).
     """
     content = file.read(PROOF_BYTES_MAX + 1)
     if len(content) > PROOF_BYTES_MAX:
@@ -268,6 +277,16 @@ def record_proof(
     vault = open_vault(settings)
 
     async def prove(tx: Tx) -> list[service.LineProof]:
+        await service.look_at_lines(
+            tx,
+            lines=content.split(b"\n"),
+            encoding=encoding,
+            looking=service.Looking.PROOF,
+            actor=actor,
+            reason=reason,
+            vault=vault,
+            now=SystemClock().now(),
+        )
         return await service.prove_lines(
             tx,
             content=content,

@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from io import SEEK_END, BufferedReader
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -29,6 +30,14 @@ from backend.settings import Settings
 FAULTS_SHOWN = 20
 
 JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
+
+
+@dataclass(frozen=True)
+class _Looker:
+    """Who looks at lines, and why."""
+
+    actor: str
+    reason: str
 
 
 @click.group()
@@ -86,26 +95,39 @@ def submission_show(*, submission_id: UUID, as_json: bool) -> None:
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), help="A new file for its owner only."
 )
+@click.option("--by", "actor", help="Who looks; whoever stands in a line sees it.")
+@click.option("--reason", help="Why; whoever stands in a line sees it as it is typed.")
 @JSON_OPTION
-def submission_errors(*, submission_id: UUID, out: Path | None, as_json: bool) -> None:
+def submission_errors(
+    *,
+    submission_id: UUID,
+    out: Path | None,
+    actor: str | None,
+    reason: str | None,
+    as_json: bool,
+) -> None:
     """Fetch all bad lines as CSV: line, column, code, message and the line as handed in.
 
-    The lines hold personal data: they are for the data officer of the department, and with --json
-    they are left out. The file is readable by its owner only, and is not written over another.
+    The lines hold personal data: they are for the data officer of the department, each look stands
+    in the access ledger of the people in them first, and with --json they are left out. The file
+    is readable by its owner only, and is not written over another.
     """
     settings = command_settings()
     if as_json:
         click.echo(json.dumps({"errors": run(_list(settings, submission_id))}, ensure_ascii=False))
         return
+    if actor is None or reason is None:
+        raise click.UsageError("the lines hold personal data: say --by and --reason, or --json")
+    looker = _Looker(actor, reason)
     if out is None:
-        run(_write_errors(settings, submission_id, sys.stdout.buffer))
+        run(_write_errors(settings, submission_id, looker, sys.stdout.buffer))
         return
     try:
         descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as fault:
         raise Fault(f"{out}: {fault.strerror}") from None
     with os.fdopen(descriptor, "wb") as file:
-        run(_write_errors(settings, submission_id, file))
+        run(_write_errors(settings, submission_id, looker, file))
     click.echo(f"Written to {out}: it holds personal data.", err=True)
 
 
@@ -113,9 +135,10 @@ def _columns(said: tuple[str, ...]) -> dict[str, str]:
     columns: dict[str, str] = {}
     for pair in said:
         name, _, header = pair.partition("=")
-        if name not in COLUMNS or name in columns or not header.strip():
+        header = header.strip()
+        if name not in COLUMNS or name in columns or not header or header in columns.values():
             raise Fault(f"--column {pair}: one of {', '.join(COLUMNS)}, =, and the file's header")
-        columns[name] = header.strip()
+        columns[name] = header
     return columns
 
 
@@ -160,13 +183,29 @@ async def _list(settings: Settings, submission_id: UUID) -> list[dict[str, Any]]
     return [_fault_facts(fault) for fault in listed]
 
 
-async def _write_errors(settings: Settings, submission_id: UUID, file: BinaryIO) -> None:
+async def _write_errors(
+    settings: Settings, submission_id: UUID, looker: _Looker, file: BinaryIO
+) -> None:
     async with opened(settings) as (database, vault):
         async with database.read() as tx:
             await record.get_submission_of_any(tx, submission_id=submission_id)
             layout = await record.find_layout(tx, submission_id=submission_id)
+
+        async def look(lines: list[bytes]) -> None:
+            async with database.write() as tx:
+                await record.look_at_lines(
+                    tx,
+                    lines=lines,
+                    encoding=layout.encoding,
+                    looking=record.Looking.BAD_LINES,
+                    actor=looker.actor,
+                    reason=looker.reason,
+                    vault=vault,
+                    now=SystemClock().now(),
+                )
+
         async for piece in csv_of_faults(
-            database, vault, submission_id=submission_id, encoding=layout.encoding
+            database, vault, submission_id=submission_id, encoding=layout.encoding, look=look
         ):
             file.write(piece)
 

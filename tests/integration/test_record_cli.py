@@ -70,6 +70,7 @@ def answer_of(result: Result) -> dict[str, Any]:
     return answer
 
 
+WHO = ("--by", "王敏", "--reason", "更正 2026-7")
 SEND = ("submission", "send", "file.csv", "--source", "city_library", "--class", "library_return")
 
 
@@ -128,7 +129,7 @@ def test_other_content_under_the_same_batch_id_is_refused(run: Run, tmp_path: Pa
 
 
 def test_a_submission_is_shown_and_its_bad_lines_are_fetched_by_whoever_owns_the_file(
-    run: Run, tmp_path: Path
+    run: Run, count: Callable[[str], int], tmp_path: Path
 ):
     header = "身份证号码,external_id,occurred_on\n"
     bad = f"{national_id(1)},借-2,2999-01-01\n"
@@ -141,12 +142,15 @@ def test_a_submission_is_shown_and_its_bad_lines_are_fetched_by_whoever_owns_the
     assert (sent["is_complete"], sent["lines"], sent["timed"]) == (True, 2, 1)
     errors = ("submission", "errors", sent["submission_id"])
     assert answer_of(run(*errors, "--json"))["errors"] == sent["errors"]
-    assert run(*errors, "--out", "bad.csv").exit_code == 0
+    assert count("access_entry") == 0, "without the lines, nobody was looked at"
+    assert run(*errors, "--out", "bad.csv").exit_code == 2, "who looks, and why?"
+    assert run(*errors, "--out", "bad.csv", *WHO).exit_code == 0
+    assert count("access_entry") == 1, "the person in the line sees who looked"
     written = tmp_path / "bad.csv"
     assert written.stat().st_mode & 0o777 == 0o600
     assert bad.strip() in written.read_text("utf-8-sig")
     assert "date_future" in written.read_text("utf-8-sig")
-    again = run(*errors, "--out", "bad.csv")
+    again = run(*errors, "--out", "bad.csv", *WHO)
     assert (again.exit_code, again.stderr) == (1, "creditplus: bad.csv: File exists\n")
     unknown = run("submission", "show", "01a20c5c-4d9c-7030-ad56-ff1f2f7eae45")
     assert unknown.exit_code == 1
@@ -159,6 +163,7 @@ def test_a_submission_is_shown_and_its_bad_lines_are_fetched_by_whoever_owns_the
         ("--column", "name=姓名"),
         ("--column", "version"),
         ("--column", "version=a", "--column", "version=b"),
+        ("--column", "occurred_on=a", "--column", "ended_on=a"),
         ("--format", "jsonl", "--encoding", "gb18030"),
     ],
 )

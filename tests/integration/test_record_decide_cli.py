@@ -148,7 +148,7 @@ def test_what_ended_is_purged_and_its_line_finds_the_proof(run: Run, ask):
     assert ask("SELECT count(*) FROM record")[0][0] == 1
     assert answer_of(run("record", "purge", "--json"))["versions"] == 1
     assert ask("SELECT count(*) FROM record")[0][0] == 0
-    words = ("record", "proof", "--source", "city_library", "--class", "library_overdue")
+    words = ("record", "proof", "--source", "city_library", "--class", "library_overdue", *WHO)
     Path("asked.csv").write_text(HEADER + line + line.replace("late-1", "late-2") + "x,y,z\n")
     told = run(*words, "asked.csv")
     assert told.exit_code == 0, told.output
@@ -158,6 +158,8 @@ def test_what_ended_is_purged_and_its_line_finds_the_proof(run: Run, ask):
     assert second == "line 3: in no purge"
     assert third.startswith("line 4: can't be read: ")
     assert national_id(1) not in told.output
+    looks = ask("SELECT actor_id, purpose_zh, disclosed FROM access_entry")
+    assert [tuple(each) for each in looks] == [("王敏", "核对删除证明：异议 2026-113", "lines:2")]
     Path("asked.jsonl").write_text(
         json.dumps(dict(zip(HEADER.strip().split(","), line.strip().split(","), strict=True)))
     )

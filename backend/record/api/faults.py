@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from uuid import UUID
 
 from backend.kit.crypto import Vault
@@ -15,13 +15,25 @@ COLUMNS = ("line", "column", "code", "message", "content")
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
+Look = Callable[[list[bytes]], Awaitable[None]]
+
+
+async def _by_its_source(_lines: list[bytes]) -> None:
+    """A source is given its own lines: that is no look."""
+
+
 async def csv_of_faults(
-    database: Database, vault: Vault, *, submission_id: UUID, encoding: str
+    database: Database,
+    vault: Vault,
+    *,
+    submission_id: UUID,
+    encoding: str,
+    look: Look = _by_its_source,
 ) -> AsyncIterator[bytes]:
     """Return every fault of a submission as CSV in UTF-8, a few hundred at a time.
 
     The line as it was handed in stands with its first fault; what may not be kept is empty. No
-    connection is held while the reader takes its time.
+    connection is held while the reader takes its time. `look` is told of lines before the reader.
     """
     yield "\ufeff".encode() + _written([COLUMNS])
     place = service.FIRST_PLACE
@@ -30,15 +42,20 @@ async def csv_of_faults(
             faults = await service.list_faults_after(tx, submission_id=submission_id, place=place)
         if not faults:
             return
-        yield _written([_row(each, vault, submission_id, encoding) for each in faults])
+        lines = [_line(each, vault, submission_id) for each in faults]
+        await look([line for line in lines if line])
+        pairs = zip(faults, lines, strict=True)
+        yield _written([_row(each, line.decode(encoding, "replace")) for each, line in pairs])
         place = (faults[-1].line_number, faults[-1].fault_number)
 
 
-def _row(fault: StoredFault, vault: Vault, submission_id: UUID, encoding: str) -> Sequence[object]:
-    content = ""
-    if fault.row_sealed is not None:
-        line = service.open_line(vault, fault, submission_id=submission_id)
-        content = line.decode(encoding, "replace")
+def _line(fault: StoredFault, vault: Vault, submission_id: UUID) -> bytes:
+    if fault.row_sealed is None:
+        return b""
+    return service.open_line(vault, fault, submission_id=submission_id)
+
+
+def _row(fault: StoredFault, content: str) -> Sequence[object]:
     if content.startswith(_FORMULA_STARTS):
         content = f"'{content}"
     return (fault.line_number, fault.column_name, fault.code, fault.message, content)

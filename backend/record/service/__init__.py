@@ -28,6 +28,7 @@ from backend.record.service.life import (
     look_at_records,
     repair,
 )
+from backend.record.service.looking import Looking, look_at_lines
 from backend.record.service.past import cursor_at, list_versions
 from backend.record.service.purge import (
     LineProof,
@@ -79,6 +80,7 @@ __all__ = [
     "CatalogueOutcome",
     "FaultPage",
     "LineProof",
+    "Looking",
     "PurgeCount",
     "PurgeProof",
     "RecordPage",
@@ -112,6 +114,7 @@ __all__ = [
     "list_records",
     "list_submissions",
     "list_versions",
+    "look_at_lines",
     "look_at_records",
     "open_line",
     "open_submission",

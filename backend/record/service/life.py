@@ -5,7 +5,6 @@ looked at it; a confirmed one comes back. Each step writes itself down and tells
 own transaction, so that whatever depends on the record is worked out anew.
 """
 
-from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -17,18 +16,15 @@ from backend.kit.ids import new_id
 from backend.kit.postgres import Tx
 from backend.kit.problem import Refusal
 from backend.ledger import service as ledger
-from backend.ledger.rules import AccessEntry
 from backend.record.rules.life import RecordVersion, stands
 from backend.record.rules.status import Step, check_words, next_status, status_of
 from backend.record.service.catalogue import get_catalogue
+from backend.record.service.looking import Looking, look_entry
 from backend.record.service.submission import RECORDS_CHANGED
 from backend.record.store import life as store
 from backend.record.store import past
 from backend.record.store.life import RecordStep
 from backend.record.store.version import lock_source
-
-DATA_KIND = "records"
-LOOK_PURPOSE = "record_review"
 
 
 class RecordsLookedAt(msgspec.Struct, frozen=True):
@@ -51,7 +47,14 @@ async def look_at_records(
         versions=await past.list_versions(tx, subject_id),
         steps=await store.list_steps(tx, subject_id),
     )
-    entry = _look(subject_id, actor=actor, reason=reason, versions=found.versions, now=now)
+    entry = look_entry(
+        subject_id,
+        Looking.REVIEW,
+        actor=actor,
+        reason=reason,
+        disclosed=f"versions:{len(found.versions)}",
+        now=now,
+    )
     await ledger.record_access(tx, entries=[entry])
     return found
 
@@ -138,31 +141,3 @@ def _with_mark(before: RecordVersion, step: Step, at: datetime) -> RecordVersion
     if step is Step.CONFIRM:
         return msgspec.structs.replace(before, disputed_at=None)
     return msgspec.structs.replace(before, repaired_at=at)
-
-
-def _look(
-    subject_id: UUID,
-    *,
-    actor: str,
-    reason: str,
-    versions: Sequence[RecordVersion],
-    now: datetime,
-) -> AccessEntry:
-    return AccessEntry(
-        subject_id=subject_id,
-        entry_id=new_id(now),
-        actor_kind="operator",
-        actor_id=actor,
-        actor_name_zh=actor,
-        actor_name_en=actor,
-        action="record:read",
-        data_kinds=[DATA_KIND],
-        purpose=LOOK_PURPOSE,
-        purpose_zh=f"核查信用信息（异议、修复）：{reason}",
-        purpose_en=f"Looking into records (disputes, repairs): {reason}",
-        consent_id=None,
-        programme_code=None,
-        decision_id=None,
-        disclosed=f"versions:{len(versions)}",
-        at=now,
-    )
