@@ -11,8 +11,9 @@ from backend.record import service
 from backend.record.rules.fault import StoredFault
 
 COLUMNS = ("line", "column", "code", "message", "content")
-# A spreadsheet would take a cell that begins like this for a formula (OWASP, CSV injection).
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+# A spreadsheet would take a cell that begins like this for a formula (OWASP, CSV injection); in
+# Chinese and Japanese it takes full width for half.
+_FORMULA_STARTS = tuple("=+-@＝＋－＠−\t\r\n")
 
 
 Look = Callable[[list[bytes]], Awaitable[None]]
@@ -56,9 +57,21 @@ def _line(fault: StoredFault, vault: Vault, submission_id: UUID) -> bytes:
 
 
 def _row(fault: StoredFault, content: str) -> Sequence[object]:
-    if content.startswith(_FORMULA_STARTS):
-        content = f"'{content}"
-    return (fault.line_number, fault.column_name, fault.code, fault.message, content)
+    where = (fault.line_number, fault.column_name, fault.code, fault.message)
+    return (*where, harmless(content))
+
+
+def harmless(content: str) -> str:
+    """Return a line as a spreadsheet shows it and nothing more: an apostrophe makes it a text."""
+    # What is not seen is not what a cell begins with.
+    seen = next((place for place, char in enumerate(content) if not _is_unseen(char)), 0)
+    if content.startswith(_FORMULA_STARTS) or content[seen:].startswith(_FORMULA_STARTS):
+        return f"'{content}"
+    return content
+
+
+def _is_unseen(char: str) -> bool:
+    return char.isspace() or not char.isprintable()
 
 
 def _written(rows: Sequence[Sequence[object]]) -> bytes:
