@@ -168,7 +168,7 @@ OFFICE_PROBLEMS: dict[str, Problem] = {
         422,
         "This batch was handed in with other content",
         "同一批次内容不一致",
-        "A batch id belongs to one file and one class; give new content a new batch id.",
+        "A batch id is one file, one class, one reading of it; else give it a new batch id.",
     ),
     "submission_consent_missing": Problem(
         422,

@@ -18,7 +18,7 @@ from backend.record.rules.submission import (
     CHUNK_LINES,
     Chunk,
     Submission,
-    check_beginning,
+    look_at_beginning,
     read_file,
 )
 
@@ -50,7 +50,7 @@ async def send_submission(
 
     Sent again after a crash it goes on where it stood; sent again when it is all in, it is not
     read again. Without `batch_id` the content names itself. Raises Refusal: see
-    `service.open_submission` and `parse_header`.
+    `service.open_submission` and `layout_of_file`.
     """
     digest = digest_content(content)
     async with database.write() as tx:
@@ -58,7 +58,7 @@ async def send_submission(
         layout = await service.layout_for(
             tx, layout, source_code=source_code, class_code=class_code
         )
-    check_beginning(layout, _blocks(content, 0))
+    layout = look_at_beginning(layout, _blocks(content, 0))
     async with database.write() as tx:
         submission = await service.open_submission(
             tx,

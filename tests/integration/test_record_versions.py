@@ -10,12 +10,14 @@ from datetime import timedelta
 from io import BytesIO
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from backend.event import service as event
 from backend.kit.clock import FixedClock
 from backend.kit.crypto import Vault
 from backend.kit.postgres import Database
+from backend.kit.problem import Refusal
 from backend.record import jobs, service
 from backend.record.rules.layout import PLAIN, Layout
 from backend.record.rules.life import Record, RecordVersion
@@ -172,6 +174,26 @@ async def test_a_chinese_export_and_json_lines_come_in_the_same_way(desk: Desk):
     done = await desk.send(content=text.encode(), layout=layout)
     assert (done.accepted, done.duplicates, done.incomplete) == (1, 1, 1)
     assert [each.external_id for each in await desk.standing(1)] == [number]
+
+
+async def test_one_batch_read_in_another_way_is_another_file(desk: Desk):
+    """The same bytes say something else when two columns change places."""
+    names = {"occurred_on": "起", "ended_on": "止"}
+    layout = Layout(form="csv", encoding="utf-8", columns=names)
+    rows = f"{national_id(1)},x-1,2026-06-01,2026-07-01"
+    content = f"national_id,external_id,起,止\n{rows}\n".encode()
+    done = await desk.send(content=content, layout=layout, batch_id="one")
+    assert (done.accepted, done.rejected) == (1, 0)
+    also = msgspec.structs.replace(layout, columns={**names, "quantity": "数量"})
+    assert await desk.send(content=content, layout=also, batch_id="one") == done
+    turned = msgspec.structs.replace(layout, columns={"occurred_on": "止", "ended_on": "起"})
+    with pytest.raises(Refusal, match="submission_conflict"):
+        await desk.send(content=content, layout=turned, batch_id="one")
+    content = f"national_id,external_id,occurred_on\n{national_id(1)},鍙1,2026-06-01\n".encode()
+    await desk.send(content=content, batch_id="two")
+    chinese = msgspec.structs.replace(PLAIN, encoding="gb18030")
+    with pytest.raises(Refusal, match="submission_conflict"):
+        await desk.send(content=content, layout=chinese, batch_id="two")
 
 
 async def test_overlapping_files_from_two_connections_leave_what_the_highest_versions_say(

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from io import BytesIO
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -264,12 +265,13 @@ async def test_a_file_that_a_command_finished_meanwhile_lies_there_no_longer(
         ),
         ({"encoding": "utf-7"}, 400, "parameter_invalid"),
         ({"column": "nonsense"}, 400, "parameter_invalid"),
+        ({"column": ["occurred_on:日期", "ended_on:日期"]}, 400, "parameter_invalid"),
         ({"column": "shoe_size:Schuh"}, 400, "parameter_invalid"),
         ({"column": "national_id:" + "x" * 65}, 400, "parameter_invalid"),
     ],
 )
 async def test_what_is_announced_wrong_is_refused_before_it_is_read(
-    world: World, library: SourceSoftware, changes: dict[str, str], status: int, code: str
+    world: World, library: SourceSoftware, changes: dict[str, Any], status: int, code: str
 ) -> None:
     async def never() -> AsyncIterator[bytes]:
         raise AssertionError("a refused body is not read")

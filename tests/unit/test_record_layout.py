@@ -77,6 +77,14 @@ class TestHeader:
         assert merged.columns == {**CHINESE.columns, "quantity": "册数"}
         assert with_known_columns(JSONL, known) == JSONL
 
+    def test_a_header_the_sender_has_named_is_nothing_else_that_is_known(self):
+        said = msgspec.structs.replace(PLAIN, columns={"ended_on": "日期"})
+        known = {"ended_on": "归还日期", "occurred_on": "日期"}
+        merged = with_known_columns(said, known)
+        assert merged.columns == {"ended_on": "日期"}
+        header = "national_id,external_id,occurred_on,日期".encode()
+        assert parse_header(Line(1, 0, header, is_too_long=False), merged)[3] == "ended_on"
+
     def test_a_layout_survives_the_database(self):
         assert msgspec.convert(msgspec.to_builtins(CHINESE), Layout) == CHINESE
 

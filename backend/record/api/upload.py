@@ -27,8 +27,8 @@ async def lay_down(
 
     No transaction is open while the sender is waited for; each part is one. Whatever is refused
     leaves nothing behind. A connection that ends, or this process, leaves parts that belong to no
-    submission and are purged. Raises Refusal: see `begin_upload`, `check_beginning`, `Tally.add`,
-    `finish_upload`, and what reading the body raises.
+    submission and are purged. Raises Refusal: see `begin_upload`, `look_at_beginning`,
+    `Tally.add`, `finish_upload`, and what reading the body raises.
     """
     async with database.write() as tx:
         upload_id = await service.begin_upload(tx, sending=sending, now=clock.now())
@@ -36,12 +36,11 @@ async def lay_down(
         layout = await service.layout_for(
             tx, sending.layout, source_code=sending.source_code, class_code=sending.class_code
         )
-    sending = msgspec.structs.replace(sending, layout=layout)
-    tally = Tally(sending.layout)
+    tally = Tally(layout)
     try:
         async for piece in pieces:
             if not tally.size:
-                service.check_beginning(sending.layout, piece)
+                layout = service.look_at_beginning(layout, piece)
             begin = tally.size
             # A millisecond or two of arithmetic: others needn't wait for it.
             await asyncio.to_thread(tally.add, piece)
@@ -51,7 +50,8 @@ async def lay_down(
             async with database.write() as tx:
                 await service.keep_part(tx, upload_id=upload_id, part=part, size=len(piece))
         if not tally.size:
-            service.check_beginning(sending.layout, b"")
+            layout = service.look_at_beginning(layout, b"")
+        sending = msgspec.structs.replace(sending, layout=layout)
         async with database.write() as tx:
             return await service.finish_upload(
                 tx, upload_id=upload_id, sending=sending, tally=tally, now=clock.now()

@@ -34,10 +34,28 @@ PLAIN = Layout(form="csv", encoding="utf-8", columns={})
 
 
 def with_known_columns(layout: Layout, known: Mapping[str, str]) -> Layout:
-    """Return a layout with what is known of the source's exports, under what the sender said."""
+    """Return a layout with what is known of the source's exports, under what the sender said.
+
+    A header that the sender has named is nothing else, whatever it usually is.
+    """
     if layout.form == "jsonl":
         return layout
-    return msgspec.structs.replace(layout, columns={**known, **layout.columns})
+    said = {*layout.columns.values()}
+    usual = {name: header for name, header in known.items() if header not in said}
+    return msgspec.structs.replace(layout, columns={**usual, **layout.columns})
+
+
+def layout_of_file(line: Line | None, layout: Layout) -> Layout:
+    """Return a layout with the columns a file has, as its first line names them, and no others.
+
+    Two layouts that read a file in the same way become the same. Raises as `parse_header`.
+    """
+    if layout.form == "jsonl":
+        return msgspec.structs.replace(layout, columns={})
+    names = parse_header(line, layout)
+    assert line is not None, "a file with columns has a first line"
+    headers = _headers_of(line, layout)
+    return msgspec.structs.replace(layout, columns=dict(zip(names, headers, strict=True)))
 
 
 def parse_header(line: Line | None, layout: Layout = PLAIN) -> tuple[str, ...]:
@@ -48,7 +66,7 @@ def parse_header(line: Line | None, layout: Layout = PLAIN) -> tuple[str, ...]:
     """
     if line is None or line.is_too_long:
         raise Refusal("submission_header_invalid", missing=list(REQUIRED_COLUMNS))
-    headers = _headers(line.content.decode(layout.encoding, errors="replace"))
+    headers = _headers_of(line, layout)
     # Our own names are understood too, unless the file means another column by one.
     names_of = {name: name for name in COLUMNS}
     names_of |= {header: name for name, header in layout.columns.items()}
@@ -64,8 +82,8 @@ def parse_header(line: Line | None, layout: Layout = PLAIN) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _headers(text: str) -> list[str]:
-    text = text.removeprefix(BYTE_ORDER_MARK)
+def _headers_of(line: Line, layout: Layout) -> list[str]:
+    text = line.content.decode(layout.encoding, errors="replace").removeprefix(BYTE_ORDER_MARK)
     try:
         headers = next(csv.reader([text], strict=True), [])
     except csv.Error:

@@ -15,7 +15,7 @@ from backend.kit.clock import city_date
 from backend.kit.problem import Refusal
 from backend.record.rules.catalogue import RecordClass
 from backend.record.rules.fault import Fault
-from backend.record.rules.layout import COLUMNS, Layout, parse_header
+from backend.record.rules.layout import COLUMNS, Layout, layout_of_file, parse_header
 from backend.record.rules.line import Line, split_lines
 from backend.record.rules.row import Row, RowReader
 
@@ -75,10 +75,9 @@ def check_batch_id(batch_id: str) -> str:
     return batch_id
 
 
-def check_beginning(layout: Layout, blocks: Iterable[bytes]) -> None:
-    """Look at a file's first line, before the rest is taken; raises as `parse_header`."""
-    if layout.form == "csv":
-        parse_header(next(split_lines(blocks, first_number=1, offset=0), None), layout)
+def look_at_beginning(layout: Layout, blocks: Iterable[bytes]) -> Layout:
+    """Look at a file's first line, before the rest is taken; see `layout_of_file`."""
+    return layout_of_file(next(split_lines(blocks, first_number=1, offset=0), None), layout)
 
 
 def read_file(

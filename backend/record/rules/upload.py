@@ -73,10 +73,11 @@ def _columns(pairs: Sequence[str]) -> dict[str, str]:
         if (
             name not in COLUMN_NAMES
             or name in columns
+            or header in columns.values()
             or not 1 <= len(header) <= HEADER_CHARACTERS_MAX
             or not header.isprintable()
         ):
-            fault = "is one of our column names, a colon and the header of yours; each name once"
+            fault = "is one of our column names, a colon and the header of yours; each of them once"
             raise Refusal("parameter_invalid", errors=[{"name": "column", "message": fault}])
         columns[name] = header
     return columns

@@ -53,10 +53,11 @@ async def open_submission(
 ) -> Submission:
     """Begin a submission, or return the one this very content was handed in with before.
 
-    The layout is kept from the beginning: whoever goes on with the file reads it by `find_layout`.
+    The layout is kept from the beginning, as `layout_of_file` gives it: whoever goes on with the
+    file reads it by `find_layout`.
 
     Raises Refusal submission_batch_id_invalid, submission_conflict (this batch of this source had
-    other content or another class), and those of `check_sender`.
+    other content or another class, or was read in another way), and those of `check_sender`.
     """
     await check_sender(tx, source_code=source_code, class_code=class_code)
     submission = Submission(
@@ -84,6 +85,9 @@ async def open_submission(
         return submission
     known = await store.get_submission_by_batch(tx, source_code, batch_id)
     if (known.class_code, known.content_digest) != (class_code, content_digest):
+        raise Refusal("submission_conflict")
+    read_by = await store.find_layout(tx, known.submission_id)
+    if read_by is not None and None not in (kept, read_by.layout) and kept != read_by.layout:
         raise Refusal("submission_conflict")
     return known
 

@@ -67,9 +67,9 @@ async def begin_upload(tx: Tx, *, sending: Sending, now: datetime) -> UUID:
     return upload_id
 
 
-def check_beginning(layout: Layout, beginning: bytes) -> None:
-    """Look at the first line of a file, before the rest is taken; raises as `parse_header`."""
-    submission_rules.check_beginning(layout, [beginning])
+def look_at_beginning(layout: Layout, beginning: bytes) -> Layout:
+    """Look at the first line of a file, before the rest is taken; see `layout_of_file`."""
+    return submission_rules.look_at_beginning(layout, [beginning])
 
 
 def seal_part(vault: Vault, upload_id: UUID, *, begin: int, content: bytes) -> UploadPart:
