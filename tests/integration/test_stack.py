@@ -85,6 +85,7 @@ def test_the_first_start_says_where_who_and_what_next(first: Stack) -> None:
         assert audience in said.lower(), said
     assert "林晓" in said
     assert "library-demo" in said
+    assert "library-records-demo" in said
     assert "creditplus demo" in said
     assert "Ctrl-C" in first.lines[-1] or "Stopped." in first.lines[-1]
 
@@ -148,15 +149,43 @@ def test_a_directory_that_cannot_be_written_is_one_clear_line(tmp_path: Path) ->
     assert stack.errors() == f"creditplus: cannot write {tmp_path}/file/local: Not a directory\n"
 
 
-async def test_a_database_of_a_newer_schema_is_one_clear_line(directory: Path) -> None:
-    async def change(sql: str) -> None:
-        with start_postgres(directory / "postgres") as server:
-            connection = await asyncpg.connect(server.url)
-            await connection.execute(sql)
-            await connection.close()
+async def _change(directory: Path, sql: str) -> None:
+    """Change the database of a stack that does not run."""
+    with start_postgres(directory / "postgres") as server:
+        connection = await asyncpg.connect(server.url)
+        await connection.execute(sql)
+        await connection.close()
 
-    await change(
-        "INSERT INTO schema_migration (version, name, checksum) VALUES (9999, 'future', '')"
+
+async def test_a_city_of_an_older_release_gets_the_client_that_it_lacks(directory: Path) -> None:
+    key_file = directory / "demo" / "library-records-demo.json"
+    before = key_file.read_text()
+    await _change(directory, "DELETE FROM client WHERE client_id = 'library-records-demo'")
+    key_file.unlink()
+    stack = Stack(directory)
+    try:
+        stack.wait_until_ready(30)
+    finally:
+        stack.end()
+    assert "Demo city" not in stack.output, "its people are there already"
+    assert key_file.read_text() != before
+
+
+def test_a_client_whose_key_is_gone_is_one_clear_line(directory: Path) -> None:
+    key_file = directory / "demo" / "library-records-demo.json"
+    kept = key_file.rename(key_file.with_suffix(".kept"))
+    stack = Stack(directory)
+    assert stack.wait(20) == 1
+    assert re.fullmatch(
+        r"creditplus: the database knows the client library-records-demo, .*\n", stack.errors()
+    )
+    kept.rename(key_file)
+
+
+async def test_a_database_of_a_newer_schema_is_one_clear_line(directory: Path) -> None:
+    await _change(
+        directory,
+        "INSERT INTO schema_migration (version, name, checksum) VALUES (9999, 'future', '')",
     )
     stack = Stack(directory)
     assert stack.wait(20) == 1
@@ -165,7 +194,7 @@ async def test_a_database_of_a_newer_schema_is_one_clear_line(directory: Path) -
         f" ({load()[-1].version:04}): run the newer release\n"
     )
     _wait_until_nothing_runs_on(directory, 0)
-    await change("DELETE FROM schema_migration WHERE version = 9999")
+    await _change(directory, "DELETE FROM schema_migration WHERE version = 9999")
 
 
 def test_missing_keys_are_not_made_anew_over_sealed_data(directory: Path) -> None:
