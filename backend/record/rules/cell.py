@@ -9,12 +9,10 @@ from backend.citizen.rules import ADULT_YEARS, age_on, parse_national_id
 from backend.kit.problem import Refusal
 from backend.record.rules.fault import FIELD_CHARACTERS_MAX, VERSION_MAX, FaultCode
 from backend.record.rules.life import Action
+from backend.record.rules.personal import PERSONAL_CHARACTERS_MIN, holds_personal_number
 
 # The source's own number, in any script: docket numbers read （2026）沪0101执123号.
 _EXTERNAL_ID = re.compile(r"[\w（(〔\[][\w（）()〔〕\[\] ./:#-]{0,63}")
-# Identity numbers and mobile phones have no place in a number that is stored in the clear.
-_PERSONAL = re.compile(r"[0-9]{17}[0-9Xx]|(?<![0-9])1[3-9][0-9]{9}(?![0-9])")
-_PERSONAL_CHARACTERS_MIN = 11
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _NUMBER = re.compile(r"[0-9]{1,10}")
 _NEGATIVE = re.compile(r"-[0-9]+(?:\.[0-9]+)?")
@@ -54,7 +52,7 @@ def external_id_of(text: str) -> str | FaultCode:
     """Read the source's own number of a record."""
     if not _EXTERNAL_ID.fullmatch(text):
         return FaultCode.EXTERNAL_ID_FORMAT if text else FaultCode.FIELD_MISSING
-    if len(text) >= _PERSONAL_CHARACTERS_MIN and _PERSONAL.search(text):
+    if len(text) >= PERSONAL_CHARACTERS_MIN and holds_personal_number(text):
         return FaultCode.EXTERNAL_ID_PERSONAL
     return text
 

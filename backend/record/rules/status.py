@@ -4,7 +4,6 @@ One table: `status_of` reads a state off a record by its signs, `next_status` re
 table does not hold, and the table in docs/record-life.md is compared with it.
 """
 
-import re
 from collections.abc import Callable
 from datetime import date
 from enum import StrEnum
@@ -12,11 +11,10 @@ from typing import NamedTuple
 
 from backend.kit.problem import Refusal
 from backend.record.rules.life import Record, RecordVersion
+from backend.record.rules.personal import holds_personal_number
 
 REASON_CHARACTERS_MAX = 200
 ACTOR_CHARACTERS_MAX = 64
-# A reason is shown to the citizen and kept in the clear: no identity number, no mobile phone.
-_PERSONAL = re.compile(r"[0-9]{17}[0-9Xx]|(?<![0-9])1[3-9][0-9]{9}(?![0-9])")
 
 
 class Status(StrEnum):
@@ -148,5 +146,7 @@ def check_words(*, actor: str, reason: str) -> None:
         ("actor", actor, ACTOR_CHARACTERS_MAX),
         ("reason", reason, REASON_CHARACTERS_MAX),
     ):
-        if not 1 <= len(text.strip()) <= most or not text.isprintable() or _PERSONAL.search(text):
+        # A reason is shown to the citizen and kept in the clear.
+        is_plain = text.isprintable() and not holds_personal_number(text)
+        if not 1 <= len(text.strip()) <= most or not is_plain:
             raise Refusal("record_words_invalid", member=member, most=most)
