@@ -14,8 +14,10 @@ import pytest
 from tests.support.stack import CITIZENS, FIRST_START_SECONDS, ROOT, Stack
 
 README = (ROOT / "README.md").read_text()
+TRANSCRIPT = README.partition("```text\n")[2].partition("\n```")[0]
 _MASKS = (
     (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), "<id>"),
+    (re.compile(r"changes\?from=\d+"), "changes?from=<revision>"),
     (re.compile(r"request_uri:[\w-]{20,}"), "request_uri:<reference>"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"), "<time>"),
     # What the score says depends on the day: months pass, records grow old.
@@ -58,9 +60,23 @@ def _run(line: str, stack: Stack) -> str:
 
 
 def test_the_transcript_is_what_the_demo_prints_again_and_again(stack: Stack) -> None:
-    shown = README.partition("```text\n")[2].partition("\n```")[0]
     for _ in range(2):
-        assert _masked(_run(".venv/bin/creditplus demo", stack)) == _masked(shown)
+        assert _masked(_run(".venv/bin/creditplus demo", stack)) == _masked(TRANSCRIPT)
+
+
+def test_a_story_cut_short_is_told_from_its_beginning_again(stack: Stack) -> None:
+    with subprocess.Popen(
+        [".venv/bin/creditplus", "demo"],
+        cwd=ROOT,
+        env=stack.environment | {"PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as story:
+        assert story.stdout is not None
+        # The library has corrected the record, and not yet corrected it back.
+        assert any(line.startswith(" 9 ") for line in story.stdout)
+        story.kill()
+    assert _masked(_run(".venv/bin/creditplus demo", stack)) == _masked(TRANSCRIPT)
 
 
 def test_the_commands_of_the_readme_run_as_written_one_after_the_other(stack: Stack) -> None:
