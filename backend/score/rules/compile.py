@@ -360,12 +360,16 @@ def _of(codes: Sequence[str]) -> str:
 
 
 def _name(text: str) -> str:
-    """Return a name that may stand in a statement; anything else is a programmer's error."""
-    assert _NAME.fullmatch(text), "a name that the loader would have refused"
+    """Return a name that may stand in a statement; the loader refuses any other.
+
+    Not by an assertion: those can be left out when Python is started.
+    """
+    if not _NAME.fullmatch(text):
+        raise ValueError("a name that is no part of a statement")
     return text
 
 
 def _number(value: int) -> str:
-    assert type(value) is int, "whole numbers only"
-    assert 0 <= value <= VALUE_MAX, "a number that the loader would have refused"
+    if type(value) is not int or not 0 <= value <= VALUE_MAX:
+        raise ValueError("a number that is no part of a statement")
     return str(value)
