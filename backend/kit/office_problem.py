@@ -46,7 +46,8 @@ OFFICE_PROBLEMS: dict[str, Problem] = {
         "There are records that this edition has no place for",
         "现存记录在该版本目录中没有位置",
         "`classes` would be gone, turn for or against people, or need a consent their `records`"
-        " came without; `sources` would be gone. Keep them until what they reported is purged.",
+        " came without; `sources` would be gone. Keep them until what they reported is purged"
+        " and no file of theirs waits.",
     ),
     "client_exists": Problem(
         409, "A client with this id exists", "客户端标识已存在", "Choose another client_id."

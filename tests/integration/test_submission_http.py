@@ -16,6 +16,7 @@ import pytest
 
 from backend.app import House
 from backend.kit.clock import FixedClock
+from backend.kit.problem import Refusal
 from backend.record import service
 from backend.record.jobs import send_submission
 from backend.record.rules.upload import PART_BYTES, UPLOADS_WAITING_MAX
@@ -240,6 +241,42 @@ async def test_a_file_that_a_command_finished_meanwhile_lies_there_no_longer(
     await world.work()
     assert await nothing_lies(world)
     assert await world.count("record") == 100
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "classes", "sources"),
+    [
+        ('code = "library_return"', 'code = "library_back"', ["library_return"], []),
+        ('source_kinds = ["library"]', 'source_kinds = ["court"]', ["library_return"], []),
+        ('code = "city_library"', 'code = "other_library"', [], ["city_library"]),
+    ],
+)
+async def test_an_edition_leaves_no_file_behind_that_waits_to_be_taken_in(
+    world: World,
+    library: SourceSoftware,
+    old: str,
+    new: str,
+    classes: list[str],
+    sources: list[str],
+) -> None:
+    """No worker could take it in, and its parts hold everybody's numbers."""
+    await library.send(file_of(3))
+    document, sources_text = service.packaged_texts()
+    assert old in document + sources_text
+    document = document.replace(f'"{service.packaged_catalogue().edition}"', '"2027-1"')
+    with pytest.raises(Refusal) as refused:
+        async with world.database.write() as tx:
+            await service.publish_catalogue(
+                tx,
+                document=document.replace(old, new),
+                sources=sources_text.replace(old, new),
+                published_by="王工",
+                now=world.clock.now(),
+            )
+    assert refused.value.code == "catalogue_records_kept"
+    assert refused.value.facts == {"classes": classes, "sources": sources, "records": 0}
+    await world.work()
+    assert (await world.count("record"), await nothing_lies(world)) == (3, True)
 
 
 @pytest.mark.parametrize(

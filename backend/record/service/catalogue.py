@@ -73,7 +73,11 @@ async def check_sender(tx: Tx, *, source_code: str, class_code: str) -> RecordCl
     submission_source_not_allowed, submission_consent_missing, catalogue_missing.
     """
     await store.share_editions(tx)
-    catalogue = await get_catalogue(tx)
+    return _class_of(await get_catalogue(tx), source_code, class_code)
+
+
+def _class_of(catalogue: Catalogue, source_code: str, class_code: str) -> RecordClass:
+    """Return a class, if a source may report it by file; raises as `check_sender`."""
     source = catalogue.sources.get(source_code)
     record_class = catalogue.classes.get(class_code)
     if source is None:
@@ -104,7 +108,8 @@ async def publish_catalogue(
     Raises DataFault with everything that is wrong with the two texts; Refusal
     catalogue_edition_conflict (the edition was published with other texts),
     catalogue_records_kept (it drops a class or a source there are records of, turns a class
-    against the people in it, or wants their consent after the fact).
+    against the people in it, wants their consent after the fact, or has no place for a file that
+    lies there to be taken in).
     """
     catalogue = load_catalogue(document, sources)
     await store.lock_editions(tx)
@@ -158,11 +163,20 @@ async def _check_records(tx: ReadTx, *, before: Catalogue, after: Catalogue) -> 
     """Refuse an edition that can't stand beside what is on record."""
     counted = await store.count_by_class(tx, classes_given_up(before, after))
     missing = sorted(before.sources.keys() - after.sources.keys())
-    sources = await store.list_sources_on_record(tx, missing)
-    if counted or sources:
+    classes = {each.class_code for each in counted}
+    sources = {each.source_code for each in await store.list_sources_on_record(tx, missing)}
+    for waiting in await store.list_waiting(tx):
+        try:
+            _class_of(after, waiting.source_code, waiting.class_code)
+        except Refusal as refusal:
+            if refusal.code == "submission_source_unknown":
+                sources.add(waiting.source_code)
+            else:
+                classes.add(waiting.class_code)
+    if classes or sources:
         raise Refusal(
             "catalogue_records_kept",
-            classes=[each.class_code for each in counted],
-            sources=[each.source_code for each in sources],
+            classes=sorted(classes),
+            sources=sorted(sources),
             records=sum(each.records for each in counted),
         )

@@ -31,6 +31,13 @@ class SourceOnRecord(msgspec.Struct, frozen=True):
     source_code: str
 
 
+class Waiting(msgspec.Struct, frozen=True):
+    """Whose files of which class lie there to be taken in."""
+
+    source_code: str
+    class_code: str
+
+
 async def lock_editions(tx: Tx) -> None:
     """Keep others from publishing, and from taking records in by the edition before."""
     await tx.execute("SELECT pg_advisory_xact_lock($1)", _EDITIONS_LOCK)
@@ -91,6 +98,16 @@ async def count_by_class(tx: ReadTx, class_codes: Sequence[str]) -> list[ClassCo
         """SELECT class_code, count(*) AS records FROM record
            WHERE class_code = ANY($1::text[]) GROUP BY class_code ORDER BY class_code""",
         list(class_codes),
+    )
+
+
+async def list_waiting(tx: ReadTx) -> list[Waiting]:
+    """Return whose files of which classes lie there to be taken in, each once."""
+    return await tx.fetch_all(
+        Waiting,
+        """SELECT DISTINCT source_code, class_code FROM submission
+           WHERE upload_id IS NOT NULL AND completed_at IS NULL
+           ORDER BY source_code, class_code""",
     )
 
 
