@@ -1562,7 +1562,14 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.oauth_access_token TO creditpl
 -- Name: TABLE oauth_client_token; Type: ACL; Schema: public; Owner: -
 --
 
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.oauth_client_token TO creditplus_app;
+GRANT SELECT,INSERT,DELETE ON TABLE public.oauth_client_token TO creditplus_app;
+
+
+--
+-- Name: COLUMN oauth_client_token.revoked_at; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(revoked_at) ON TABLE public.oauth_client_token TO creditplus_app;
 
 
 --
@@ -1646,7 +1653,28 @@ GRANT SELECT,INSERT ON TABLE public.purged_record TO creditplus_app;
 -- Name: TABLE record; Type: ACL; Schema: public; Owner: -
 --
 
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.record TO creditplus_app;
+GRANT SELECT,INSERT,DELETE ON TABLE public.record TO creditplus_app;
+
+
+--
+-- Name: COLUMN record.superseded_at; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(superseded_at) ON TABLE public.record TO creditplus_app;
+
+
+--
+-- Name: COLUMN record.disputed_at; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(disputed_at) ON TABLE public.record TO creditplus_app;
+
+
+--
+-- Name: COLUMN record.repaired_at; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(repaired_at) ON TABLE public.record TO creditplus_app;
 
 
 --
@@ -1709,7 +1737,14 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.score_run_part TO creditplus_app;
 -- Name: TABLE scorecard; Type: ACL; Schema: public; Owner: -
 --
 
-GRANT SELECT,INSERT,UPDATE ON TABLE public.scorecard TO creditplus_app;
+GRANT SELECT,INSERT ON TABLE public.scorecard TO creditplus_app;
+
+
+--
+-- Name: COLUMN scorecard.in_force_at; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(in_force_at) ON TABLE public.scorecard TO creditplus_app;
 
 
 --
@@ -1779,14 +1814,21 @@ GRANT SELECT,INSERT,DELETE ON TABLE public.submission_error TO creditplus_app;
 -- Name: TABLE upload; Type: ACL; Schema: public; Owner: -
 --
 
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.upload TO creditplus_app;
+GRANT SELECT,INSERT,DELETE ON TABLE public.upload TO creditplus_app;
+
+
+--
+-- Name: COLUMN upload.received_bytes; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(received_bytes) ON TABLE public.upload TO creditplus_app;
 
 
 --
 -- Name: TABLE upload_part; Type: ACL; Schema: public; Owner: -
 --
 
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.upload_part TO creditplus_app;
+GRANT SELECT,INSERT ON TABLE public.upload_part TO creditplus_app;
 
 
 --
