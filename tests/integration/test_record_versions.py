@@ -150,6 +150,39 @@ async def test_a_repair_that_comes_late_repairs_what_stands(desk: Desk):
     assert await desk.announced() == {desk.subject(1)}
 
 
+@pytest.mark.parametrize("is_one_file", [False, True])
+@pytest.mark.parametrize("action", ["", "withdraw"])
+async def test_a_correction_by_which_a_record_has_ended_already_takes_the_place_of_what_stood(
+    desk: Desk, is_one_file: bool, action: str
+):
+    """The decision was years ago, not last month: what was reported by mistake can't go on."""
+    long_ago = line("x-1", 2, action=action).replace(DECIDED_ON, "2019-10-05")
+    if is_one_file:
+        done = await desk.send(long_ago, line("x-1", 1))
+    else:
+        await desk.send(line("x-1", 1))
+        assert len(await desk.standing(1)) == 1
+        await desk.announced()
+        done = await desk.send(long_ago)
+        assert await desk.announced() == {desk.subject(1)}
+    assert (done.rejected, await desk.faults(done)) == (0, [])
+    assert await desk.standing(1) == []
+    first, second = await desk.versions(1)
+    assert first.superseded_at is not None
+    assert second.ends_on is not None
+    assert second.ends_on < desk.clock.now().date()
+
+
+async def test_a_correction_that_has_ended_of_what_is_not_on_file_does_not_come_in(desk: Desk):
+    ended = [line(f"x-{number}", 2).replace(DECIDED_ON, "2019-10-05") for number in (1, 2)]
+    done = await desk.send(*ended, line("x-3", 1), line("x-2", 3))
+    assert await desk.faults(done) == [
+        (2, "occurred_on", "record_ended"),
+        (3, "occurred_on", "record_ended"),
+    ]
+    assert [each.external_id for each in await desk.versions(1)] == ["x-2", "x-3"]
+
+
 async def test_a_number_keeps_its_class_and_a_version_its_content(desk: Desk):
     await desk.send(line("x-1", 1))
     done = await desk.send(line("x-1", 2), class_code="penalty_minor")

@@ -143,8 +143,14 @@ class RowReader:
         done_on = row.ended_on or row.occurred_on
         if self.record_class.is_adverse and age_on(born_on, done_on) < ADULT_YEARS:
             faults.append(Fault(row.line_number, "occurred_on", FaultCode.CONDUCT_UNDER_AGE))
-        # What has ended is deleted in time: it must not come back by this door.
-        elif row.ends_on and row.ends_on <= self._today and not self._takes_ended:
+        # What has ended is deleted in time: it must not come back by this door. A higher version
+        # may correct what is on file; `settle` sees to that.
+        elif (
+            row.version == 1
+            and row.ends_on
+            and row.ends_on <= self._today
+            and not self._takes_ended
+        ):
             faults.append(Fault(row.line_number, "occurred_on", FaultCode.RECORD_ENDED))
         return faults
 

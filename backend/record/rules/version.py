@@ -3,11 +3,12 @@
 The highest version under a source's number, over all people, is what the source says; a higher
 one about somebody else moves the record. A withdrawal is a version that never stands. A version
 that comes late is kept and was superseded on arrival. What was disputed or repaired stays so in
-later versions about the same person.
+later versions about the same person. What has ended already comes in only to correct a lower
+version.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -64,16 +65,17 @@ def settle(
     held: Sequence[Held],
     same: Mapping[VersionKey, RecordVersion],
     *,
+    today: date,
     now: datetime,
 ) -> Settled:
     """Decide what versions of one source do, in the order they arrive in.
 
     `held` is everything on file under their numbers, `same` what is there under the same number
-    and version.
+    and version. What ends by `today` has ended already.
     """
     settled = Settled([Outcome.NEW] * len(arriving), [], [], [], set())
     is_new = not held and len({each.external_id for each in arriving}) == len(arriving)
-    if is_new and all(each.action == "report" for each in arriving):
+    if is_new and all(each.action == "report" and not _has_ended(each, today) for each in arriving):
         # Nothing to settle: nearly every chunk of a usual file.
         settled.inserted += arriving
         settled.changed |= {each.subject_id for each in arriving}
@@ -87,13 +89,13 @@ def settle(
     for external_id, group in places.items():
         on_file = held_by_number.get(external_id, [])
         record = arriving[group[0]]
-        if not on_file and len(group) == 1 and record.action == "report":
+        is_alone = not on_file and len(group) == 1
+        if is_alone and record.action == "report" and not _has_ended(record, today):
             settled.inserted.append(record)
             settled.changed.add(record.subject_id)
             continue
-        fresh = _fresh(
-            [(place, arriving[place]) for place in group], on_file, same, settled=settled
-        )
+        arrived = [(place, arriving[place]) for place in group]
+        fresh = _fresh(arrived, on_file, same, today=today, settled=settled)
         if fresh:
             _place(fresh, on_file, settled, now)
     assert len(settled.inserted) == sum(
@@ -108,10 +110,16 @@ def _fresh(
     on_file: Sequence[Held],
     same: Mapping[VersionKey, RecordVersion],
     *,
+    today: date,
     settled: Settled,
 ) -> list[RecordVersion]:
     """Return the versions of one number that are not on file, and note what came of each line."""
     fresh: dict[int, RecordVersion] = {}
+    lowest = min(
+        [each.version for each in on_file]
+        + [record.version for _, record in group if not _has_ended(record, today)],
+        default=None,
+    )
     for place, record in group:
         known = fresh.get(record.version) or same.get((record.external_id, record.version))
         if on_file and on_file[0].class_code != record.class_code:
@@ -119,6 +127,8 @@ def _fresh(
         elif known is not None:
             is_same = _content(known) == _content(record)
             settled.outcomes[place] = Outcome.DUPLICATE if is_same else FaultCode.VERSION_CONFLICT
+        elif _has_ended(record, today) and (lowest is None or record.version < lowest):
+            settled.outcomes[place] = FaultCode.RECORD_ENDED
         else:
             if record.action == "withdraw":
                 settled.outcomes[place] = Outcome.WITHDRAWAL
@@ -128,6 +138,10 @@ def _fresh(
                 settled.outcomes[place] = Outcome.CORRECTION
             fresh[record.version] = record
     return list(fresh.values())
+
+
+def _has_ended(record: RecordVersion, today: date) -> bool:
+    return record.ends_on is not None and record.ends_on <= today
 
 
 def _content(record: RecordVersion) -> tuple[object, ...]:

@@ -28,6 +28,12 @@ from backend.record.store import version as version_store
 RECORDS_CHANGED = "records.changed"
 # An event's handler works in one transaction and locks the participations it touches: short ones.
 SUBJECTS_PER_EVENT = 200
+# The column of a line that doesn't fit what is on file.
+_AT_FAULT = {
+    FaultCode.CLASS_CHANGED: "external_id",
+    FaultCode.RECORD_ENDED: "occurred_on",
+    FaultCode.VERSION_CONFLICT: "version",
+}
 
 
 async def layout_for(tx: ReadTx, layout: Layout, *, source_code: str, class_code: str) -> Layout:
@@ -112,9 +118,7 @@ async def take_chunk(
     records = _records([row for _, row in chunk.rows], submission, vault=vault, now=now)
     settled = await _settle(tx, records, submission, now=now)
     conflicts = [
-        (line, [Fault(line.number, "version", outcome)])
-        if outcome is FaultCode.VERSION_CONFLICT
-        else (line, [Fault(line.number, "external_id", outcome)])
+        (line, [Fault(line.number, _AT_FAULT[outcome], outcome)])
         for (line, _), outcome in zip(chunk.rows, settled.outcomes, strict=True)
         if isinstance(outcome, FaultCode)
     ]
@@ -202,7 +206,8 @@ async def _settle(
     if keys:
         found = await version_store.list_same_versions(tx, source_code, keys)
         same = {(each.external_id, each.version): each for each in found}
-    settled = settle(records, held, same, now=now)
+    today = city_date(submission.received_at)
+    settled = settle(records, held, same, today=today, now=now)
     if settled.superseded:
         await version_store.mark_superseded(tx, source_code, settled.superseded, now=now)
     if settled.repaired:
