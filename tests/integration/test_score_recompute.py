@@ -425,23 +425,45 @@ async def test_a_score_that_no_event_told_of_a_change_is_found(city: City):
     assert total.changed == 0
 
 
-async def test_what_is_kept_is_proved_by_the_other_engine(city: City):
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("points", "points + 1"),
+        ("law_points", "law_points - 1"),
+        ("indicator_values", "indicator_values || 1"),
+        ("input_digest", "sha256('')"),
+        ("scorecard_version", "'nobody-s'"),
+        ("due_on", "due_on + 1"),
+    ],
+)
+async def test_a_score_that_was_tampered_with_is_found_and_put_right(
+    city: City, column: str, value: str
+):
     for serial in (1, 2, 3):
         await city.borrow(serial)
     await city.join(1, 2, 3)
     await city.work()
-    verified = await jobs.verify(city.database, clock=city.clock, settle_seconds=0)
-    assert (verified.seen, verified.differing) == (3, [])
-    for column, value in (("points", "points + 1"), ("input_digest", "sha256('')")):
-        async with city.database.write() as tx:
-            await tx.execute(
-                f"UPDATE score SET {column} = {value} WHERE subject_id = $1", city.subject(2)
-            )
-        for sample in (None, 10):
-            found = await jobs.verify(
-                city.database, clock=city.clock, sample=sample, settle_seconds=0
-            )
-            assert found.differing == [city.subject(2)], column
+
+    async def differing(sample: int | None = None) -> list[UUID]:
+        verified = await jobs.verify(
+            city.database, clock=city.clock, sample=sample, settle_seconds=0
+        )
+        assert verified.seen == 3
+        return verified.differing
+
+    right = await city.score(2)
+    assert right is not None
+    assert await differing() == []
+    async with city.database.write() as tx:
+        await tx.execute(
+            f"UPDATE score SET {column} = {value} WHERE subject_id = $1", city.subject(2)
+        )
+    assert await differing() == await differing(10) == [city.subject(2)]
+    await recompute_all(city)
+    assert await differing() == []
+    again = await city.score(2)
+    assert again is not None
+    assert (again.points, again.dimensions) == (right.points, right.dimensions)
 
 
 async def test_a_score_whose_event_is_on_its_way_is_no_difference(city: City):

@@ -90,6 +90,8 @@ def compile_recompute(scorecard: Scorecard, subjects: Subjects) -> CompiledState
         ["subject_id", "revision", *figures, "scorecard_version", "as_of", "computed_at"]
     )
     settled = ", ".join(f"{column} = changed.{column}" for column in [*figures, "due_on"])
+    # Points follow from the values; a row in which they do not was tampered with, and is put right.
+    is_otherwise = " OR ".join(f"seen_{column} <> {column}" for column in _KEPT_FIGURES)
     return text.statement(
         f""",
 changed AS MATERIALIZED (
@@ -97,7 +99,7 @@ changed AS MATERIALIZED (
       OR seen_digest <> input_digest AS is_new
   FROM scored
   WHERE seen_version <> '{text.version}' OR seen_values <> indicator_values
-    OR seen_digest <> input_digest OR seen_due_on <> due_on),
+    OR seen_digest <> input_digest OR {is_otherwise}),
 held AS MATERIALIZED (
   SELECT score.subject_id
   FROM score JOIN changed
@@ -126,6 +128,7 @@ SELECT
 
 
 _DIMENSION_COLUMNS = [f"{code}_points" for code in DIMENSIONS]
+_KEPT_FIGURES = ["points", *_DIMENSION_COLUMNS, "due_on"]
 
 
 class _Text:
@@ -206,10 +209,11 @@ class _Text:
         grown = [f"{day}_{place}" for place, day in self._growing()]
         firsts = [f"first_{number}" for number in range(1, len(self._looks) + 1)]
         chosen = ",\n    ".join(["ends_on", "begins_on", *firsts, *grown, *values])
+        seen = ", ".join(f"score.{column} AS seen_{column}" for column in _KEPT_FIGURES)
         return f"""valued AS (
   SELECT score.subject_id, score.revision, score.scorecard_version AS seen_version,
     score.indicator_values AS seen_values, score.input_digest AS seen_digest,
-    score.due_on AS seen_due_on,
+    {seen},
     sha256((coalesce(record_count, 0) || '|' || coalesce(record_sum, 0))::bytea) AS input_digest,
     {chosen}
   FROM score LEFT JOIN tallied USING (subject_id)
@@ -236,8 +240,9 @@ class _Text:
             for place, day in self._growing()
         ]
         due_on = ",\n      ".join([*dues, f"date '{NEVER.isoformat()}'"])
+        seen = ", ".join(f"seen_{column}" for column in _KEPT_FIGURES)
         return f"""weighed AS (
-  SELECT subject_id, revision, seen_version, seen_values, seen_digest, seen_due_on,
+  SELECT subject_id, revision, seen_version, seen_values, seen_digest, {seen},
     input_digest, ARRAY[{values}] AS indicator_values,
     least({due_on}) AS due_on,
     {chosen}

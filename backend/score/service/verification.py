@@ -12,8 +12,10 @@ import msgspec
 
 from backend.kit.clock import city_date
 from backend.kit.postgres import ReadTx
+from backend.kit.problem import Refusal
 from backend.record import service as record
 from backend.score.rules.engine import score_records
+from backend.score.rules.scorecard import Scorecard
 from backend.score.rules.state import Score, keep
 from backend.score.service.scorecard import get_scorecard
 from backend.score.store import score as store
@@ -50,10 +52,13 @@ async def _verified(tx: ReadTx, scores: Sequence[Score]) -> Verified:
         tx, subject_ids=[score.subject_id for score in scores]
     )
     versions = {score.scorecard_version for score in scores}
-    scorecards = {version: await get_scorecard(tx, version) for version in versions}
+    scorecards = {version: await _find_scorecard(tx, version) for version in versions}
     differing = []
     for score in scores:
         scorecard = scorecards[score.scorecard_version]
+        if scorecard is None:
+            differing.append(score.subject_id)
+            continue
         result = score_records(scorecard, records[score.subject_id], score.as_of)
         again = keep(
             result,
@@ -65,3 +70,11 @@ async def _verified(tx: ReadTx, scores: Sequence[Score]) -> Verified:
             differing.append(score.subject_id)
     last = scores[-1].subject_id if scores else None
     return Verified(len(scores), last, differing)
+
+
+async def _find_scorecard(tx: ReadTx, version: str) -> Scorecard | None:
+    """Return a scorecard, or None for a version that nobody ever handed in."""
+    try:
+        return await get_scorecard(tx, version)
+    except Refusal:  # scorecard_unknown, and nothing else
+        return None
