@@ -56,7 +56,10 @@ class QualityWeightsView(msgspec.Struct, frozen=True):
 
 
 class MonthQualityView(msgspec.Struct, frozen=True):
-    """One class in one month (YYYY-MM); while it is running, its mark may still change."""
+    """One class in one month (YYYY-MM); while it is running, its mark may still change.
+
+    After that it does only by files of that month that are not taken in whole yet.
+    """
 
     class_code: str
     month: str

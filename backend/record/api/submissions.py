@@ -54,9 +54,10 @@ class SubmissionView(msgspec.Struct, frozen=True):
     """A file and what came of its lines so far; `completed_at` is null while it is taken in.
 
     `lines` were read, `accepted` of them went in or were on record already (`duplicates`),
-    `rejected` are kept aside: see its errors. Of those that went in, `corrections`, `withdrawals`
-    and `repairs` changed what was reported before, `incomplete` left out what they may hold, and
-    of `timed` reports, whose class has a clock, `late` came after it.
+    `rejected` are kept aside: see its errors; in `incomplete` of them something is missing. Of
+    those that went in, `corrections`, `withdrawals` and `repairs` changed what was reported
+    before, and of `timed` reports, whose class has a clock, `late` came after it. Empty lines are
+    in `lines` only.
     """
 
     submission_id: UUID
@@ -168,6 +169,7 @@ async def create_submission(
             piece_seconds=PIECE_SECONDS,
             total_seconds=UPLOAD_SECONDS,
         ),
+        client_id=source.client_id,
         sending=Sending(source.source_code, class_code, batch_id, layout),
         vault=vault,
         clock=clock,
