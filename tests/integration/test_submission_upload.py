@@ -202,6 +202,32 @@ async def test_a_slow_sender_holds_no_transaction(
     assert await wire.world.count("record") == 40_000
 
 
+@pytest.mark.parametrize("table", ["partner", "client"])
+async def test_a_file_of_who_is_suspended_while_it_arrives_is_not_taken(
+    wire: Wire, table: str
+) -> None:
+    """An upload may take most of an hour: who may send is asked again when it is whole."""
+    content = file_of(30_000)
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield content[:PART_BYTES]
+
+        async def one_part() -> bool:
+            return await wire.world.count("upload_part") == 1
+
+        yield content[PART_BYTES : PART_BYTES + 10]
+        await until(one_part)
+        async with wire.world.database.write() as tx:
+            await tx.execute(f"UPDATE {table} SET suspended_at = now()")
+        yield content[PART_BYTES + 10 :]
+
+    answer = await wire.software.send(slowly())
+    problem_of(answer, 401, "token_invalid")
+    assert 'error="invalid_token"' in answer.headers["www-authenticate"]
+    assert await wire.world.count("submission") == 0
+    assert await nothing_lies(wire.world)
+
+
 async def test_a_stranger_has_no_more_time_than_before(
     wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:

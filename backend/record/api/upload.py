@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import msgspec
 from litestar.exceptions import HTTPException
 
+from backend.access.authenticate import TokenRefused
 from backend.kit.clock import Clock
 from backend.kit.crypto import Vault
 from backend.kit.postgres import Database
@@ -19,6 +20,7 @@ async def lay_down(
     database: Database,
     pieces: AsyncIterator[bytes],
     *,
+    client_id: str,
     sending: Sending,
     vault: Vault,
     clock: Clock,
@@ -54,9 +56,17 @@ async def lay_down(
         sending = msgspec.structs.replace(sending, layout=layout)
         async with database.write() as tx:
             return await service.finish_upload(
-                tx, upload_id=upload_id, sending=sending, tally=tally, now=clock.now()
+                tx,
+                upload_id=upload_id,
+                client_id=client_id,
+                sending=sending,
+                tally=tally,
+                now=clock.now(),
             )
-    except (Refusal, HTTPException):
+    except (Refusal, HTTPException) as refusal:
         async with database.write() as tx:
             await service.discard_upload(tx, upload_id=upload_id)
+        if isinstance(refusal, Refusal) and refusal.code == "token_invalid":
+            # The guard let it in; an upload takes longer than a token lives.
+            raise TokenRefused("invalid_token", "the client was suspended meanwhile") from None
         raise

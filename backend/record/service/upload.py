@@ -17,6 +17,7 @@ from backend.kit.crypto import Vault
 from backend.kit.ids import monotonic_milliseconds, new_id
 from backend.kit.postgres import ReadTx, Tx
 from backend.kit.problem import Refusal
+from backend.partner import service as partner
 from backend.record.rules import submission as submission_rules
 from backend.record.rules.layout import Layout
 from backend.record.rules.submission import (
@@ -84,13 +85,17 @@ async def keep_part(tx: Tx, *, upload_id: UUID, part: UploadPart, size: int) -> 
 
 
 async def finish_upload(
-    tx: Tx, *, upload_id: UUID, sending: Sending, tally: Tally, now: datetime
+    tx: Tx, *, upload_id: UUID, client_id: str, sending: Sending, tally: Tally, now: datetime
 ) -> Submission:
     """Make a submission of a file that lies there whole, or answer for the one it was before.
 
     A known batch that waits for its file (it was sent by command, and that was broken off) goes on
-    with this one. Raises Refusal: see `open_submission`.
+    with this one. Raises Refusal token_invalid when the client was suspended while it sent; else
+    see `open_submission`.
     """
+    client = await partner.find_client(tx, client_id=client_id)
+    if client is None or client.is_suspended:
+        raise Refusal("token_invalid")
     upload = await store.lock_upload(tx, upload_id)
     if upload is None:
         raise Refusal("body_incomplete")
