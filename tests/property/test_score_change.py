@@ -134,6 +134,31 @@ def test_an_item_says_from_what_to_what(code: str, then: int, now: int, zh: str,
     assert (item.value_before, item.value_after) == (then, now)
 
 
+def test_what_another_scorecard_counts_otherwise_is_said_as_each_of_them_counts_it() -> None:
+    (place,) = (n for n, each in enumerate(SHIPPED.indicators) if each.code == "library_returns")
+    indicators = [*SHIPPED.indicators]
+    indicators[place] = msgspec.structs.replace(
+        indicators[place],
+        aggregate="ratio",
+        against=["library_overdue"],
+        minimum_count=3,
+        neutral_value=500,
+        curve=[(0, 0), (500, 10), (1000, 45)],
+    )
+    other = msgspec.structs.replace(SHIPPED, version="another", indicators=indicators)
+    values = [each.neutral_value for each in indicators]
+    values[place] = 900
+    found = compare(
+        shipped(library_returns=5),
+        Standing(other, values),
+        units=units_of(other, CATALOGUE),
+        units_before=UNITS,
+    )
+    (item,) = found.items
+    assert item.text_zh == "图书按期归还：从 5 件变为 90%"
+    assert item.text_en == "Library items returned on time: from 5 items to 90%"
+
+
 def test_what_the_cap_takes_is_said_as_a_value_that_stands_still() -> None:
     full = {"residence_months": 200, "licence_months": 200}
     before, after = shipped(**full), shipped(**full, qualifications=3)

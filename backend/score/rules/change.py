@@ -74,15 +74,25 @@ def units_of(scorecard: Scorecard, catalogue: Catalogue) -> dict[str, Unit]:
     return {each.code: _unit(each, catalogue) for each in scorecard.indicators}
 
 
-def compare(before: Standing, after: Standing, *, units: Mapping[str, Unit]) -> Comparison:
-    """Return what changed between two scores; `units` name what the values count, by indicator."""
+def compare(
+    before: Standing,
+    after: Standing,
+    *,
+    units: Mapping[str, Unit],
+    units_before: Mapping[str, Unit] | None = None,
+) -> Comparison:
+    """Return what changed between two scores.
+
+    `units` name what the values count, by indicator; `units_before` where the scorecard before
+    counted otherwise.
+    """
     lines_before = {each.indicator: each for each in weigh(*before)}
     lines_after = {each.indicator: each for each in weigh(*after)}
-    indicators = {each.code: each for each in before.scorecard.indicators}
-    indicators |= {each.code: each for each in after.scorecard.indicators}
+    looks_before = _looks(before.scorecard, units if units_before is None else units_before)
+    looks_after = _looks(after.scorecard, units)
     items = [
-        _item(indicator, lines_before.get(code), lines_after.get(code), units.get(code))
-        for code, indicator in indicators.items()
+        _item(looks_before.get(code, look), look, lines_before.get(code), lines_after.get(code))
+        for code, look in (looks_before | looks_after).items()
     ]
     base_before, base_after = base_points(before.scorecard), base_points(after.scorecard)
     base = _base(before.scorecard, after.scorecard, base_before, base_after)
@@ -93,6 +103,19 @@ def compare(before: Standing, after: Standing, *, units: Mapping[str, Unit]) -> 
     kept = [each for each in items if _is_worth_saying(each)]
     kept.sort(key=lambda each: (-abs(each.delta_points), each.indicator))
     return Comparison(points_before, points_after, base, kept)
+
+
+class _Look(NamedTuple):
+    """An indicator as one scorecard has it, and what its values count."""
+
+    indicator: Indicator
+    unit: Unit
+
+
+def _looks(scorecard: Scorecard, units: Mapping[str, Unit]) -> dict[str, _Look]:
+    return {
+        each.code: _Look(each, units.get(each.code, Unit("", ""))) for each in scorecard.indicators
+    }
 
 
 def _is_worth_saying(item: IndicatorChange) -> bool:
@@ -122,16 +145,17 @@ def _base(
 
 
 def _item(
-    indicator: Indicator,
+    look_before: _Look,
+    look_after: _Look,
     before: Contribution | None,
     after: Contribution | None,
-    unit: Unit | None,
 ) -> IndicatorChange:
+    indicator = look_after.indicator
     value_before = None if before is None else before.value
     value_after = None if after is None else after.value
     effect_before = 0 if before is None else before.effect_points
     effect_after = 0 if after is None else after.effect_points
-    zh, en = _moved(indicator, value_before, value_after, unit or Unit("", ""))
+    zh, en = _moved(look_before, look_after, value_before, value_after)
     return IndicatorChange(
         indicator=indicator.code,
         dimension=indicator.dimension,
@@ -148,18 +172,24 @@ def _item(
 
 
 def _moved(
-    indicator: Indicator, before: int | None, after: int | None, unit: Unit
+    look_before: _Look, look_after: _Look, before: int | None, after: int | None
 ) -> tuple[str, str]:
     """Say how a value moved: "从 12 小时变为 18 小时", "from 12 to 18 hours"."""
     if after is None:
         assert before is not None, "an indicator is in one of the two scorecards"
         return "新的评分卡不再看这一项", "the new scorecard no longer looks at it"
+    indicator, unit = look_after
     now = _shown(indicator, after)
     if before is None:
         return f"新的评分卡开始看这一项，现在 {now}{_zh(unit)}", (
             f"the new scorecard looks at it, at {now}{_en(unit, after)}"
         )
-    then = _shown(indicator, before)
+    then, unit_before = _shown(look_before.indicator, before), look_before.unit
+    if unit_before != unit:
+        # Another scorecard counts something else under the same name: each number as it was meant.
+        return f"从 {then}{_zh(unit_before)}变为 {now}{_zh(unit)}", (
+            f"from {then}{_en(unit_before, before)} to {now}{_en(unit, after)}"
+        )
     if before == after:
         return f"仍是 {now}{_zh(unit)}", f"still {now}{_en(unit, after)}"
     return f"从 {then}{_zh(unit)}变为 {now}{_zh(unit)}", f"from {then} to {now}{_en(unit, after)}"

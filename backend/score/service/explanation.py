@@ -127,11 +127,11 @@ async def get_changes(
         past_after = await _past(tx, after)
     past_after = msgspec.structs.replace(past_after, score=after)
     catalogue = await record.get_catalogue(tx)
-    units = units_of(past_before.scorecard, catalogue) | units_of(past_after.scorecard, catalogue)
     found = compare(
         Standing(past_before.scorecard, before.indicator_values),
         Standing(past_after.scorecard, after.indicator_values),
-        units=units,
+        units=units_of(past_after.scorecard, catalogue),
+        units_before=units_of(past_before.scorecard, catalogue),
     )
     versions = await record.list_versions(tx, subject_id=subject_id)
     return RevisionChanges(
