@@ -111,7 +111,8 @@ async def test_a_name_is_the_same_in_whatever_case_and_width(desk: Desk):
     report = await desk.report()
     await desk.approve(report, "Li Wei")
     await refused("scorecard_approver_repeated", desk.approve(report, "LI  ＷEI"))
-    await refused("person_invalid", desk.approve(report, " "))
+    for name in (" ", "Li Wei\ufe00", "Li\u3164Wei", "\u2800"):
+        await refused("person_invalid", desk.approve(report, name))
 
 
 async def test_handing_in_again_changes_nothing_and_another_text_is_refused(desk: Desk):

@@ -4,6 +4,7 @@ Whoever handed it in may be one of the two. A report stands for what its reader 
 and no other, beside the scorecard that is in force now, of a day that is not long ago.
 """
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
@@ -16,6 +17,11 @@ from backend.kit.problem import Refusal
 APPROVERS_NEEDED = 2
 REPORT_LIFE = timedelta(days=30)
 PERSON_LONGEST = 100
+# What takes no room and leaves no ink, though Unicode calls it printable (Default_Ignorable, and
+# the blank of Braille): two names that differ in nothing else are read as one.
+_UNSEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\U000e0100-\U000e01ef]"
+)
 
 
 class StoredScorecard(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +59,7 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True):
 def parse_person(text: str) -> str:
     """Return a person's name in one form; raises Refusal person_invalid."""
     name = " ".join(unicodedata.normalize("NFKC", text).split())
-    if not 1 <= len(name) <= PERSON_LONGEST or not name.isprintable():
+    if not 1 <= len(name) <= PERSON_LONGEST or not name.isprintable() or _UNSEEN.search(name):
         raise Refusal("person_invalid")
     return name
 
