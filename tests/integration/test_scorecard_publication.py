@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from datetime import date, timedelta
+from importlib.resources import files
 from pathlib import Path
 from uuid import UUID
 
@@ -265,6 +266,34 @@ async def test_a_scorecard_without_what_programmes_ask_for_is_not_approved(desk:
     (fault,) = caught.value.facts["faults"]  # type: ignore[misc] - a list of texts
     assert "indicator.volunteer_hours" in fault
     assert "library" in fault
+
+
+async def test_a_programme_published_at_the_same_moment_asks_the_new_scorecard(desk: Desk):
+    """Nobody's rule asks what is no longer answered, not even for one version (line 9)."""
+    await desk.submit(EXAMPLE.replace('code = "volunteer_hours"', 'code = "hours_of_volunteering"'))
+    report = await desk.report()
+    await desk.approve(report, "李薇")
+    text = (files("backend.programme") / "data/library.toml").read_text("utf-8")
+
+    async def publish() -> None:
+        async with desk.house.database.write() as tx:
+            proved = await programme.load(tx, text=text)
+            await programme.publish(tx, programme=proved, now=desk.house.clock.now())
+
+    async with desk.house.database.write() as tx:
+        assert await service.approve(
+            tx,
+            version="2026-2",
+            report_id=report,
+            approver="王强",
+            dependants=ProgrammeRules(),
+            now=desk.house.clock.now(),
+        )
+        publishing = asyncio.create_task(publish())
+        await asyncio.sleep(0.2)
+        assert not publishing.done(), "it waits for what is in force"
+    with pytest.raises(DataFault, match="volunteer_hours"):
+        await publishing
 
 
 async def test_what_comes_with_the_service_is_published_once_and_never_over_a_citys_own(

@@ -17,7 +17,7 @@ from backend.programme.rules.fact import Vocabulary, vocabulary_of
 from backend.programme.rules.offer import Seats
 from backend.programme.store import programme as store
 from backend.record.service import get_catalogue, packaged_catalogue
-from backend.score.service import packaged_scorecard, scorecard_in_force
+from backend.score.service import keep_in_force, packaged_scorecard, scorecard_in_force
 
 _KNOWN_MAX = 1_000
 # What was published is never changed, so a digest means the same document for ever.
@@ -54,12 +54,14 @@ def packaged_vocabulary() -> Vocabulary:
     return vocabulary_of(packaged_scorecard())
 
 
-async def load(tx: ReadTx, *, text: str) -> Programme:
+async def load(tx: Tx, *, text: str) -> Programme:
     """Read and prove a programme file (TOML) by the catalogue and the scorecard in force.
 
-    Raises DataFault with every fault found; Refusal catalogue_missing, scorecard_missing.
+    No other scorecard comes into force until the transaction ends: it would be proved without what
+    this programme asks. Raises DataFault with every fault found; Refusal catalogue_missing,
+    scorecard_missing.
     """
-    vocabulary, catalogue = await get_vocabulary(tx), await get_catalogue(tx)
+    vocabulary, catalogue = vocabulary_of(await keep_in_force(tx)), await get_catalogue(tx)
     return load_programme(text, vocabulary=vocabulary, purposes=PURPOSES, catalogue=catalogue)
 
 

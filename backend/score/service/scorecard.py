@@ -90,6 +90,15 @@ async def scorecard_in_force(tx: ReadTx) -> Scorecard:
     return _known.get(key.digest) or await get_scorecard(tx, key.version)
 
 
+async def keep_in_force(tx: Tx) -> Scorecard:
+    """Return the scorecard in force, and let no other come into force until the transaction ends.
+
+    Raises Refusal scorecard_missing.
+    """
+    await store.share_scorecards(tx)
+    return await scorecard_in_force(tx)
+
+
 async def get_scorecard(tx: ReadTx, version: str) -> Scorecard:
     """Return a scorecard by its version, in force or not; raises Refusal scorecard_unknown."""
     stored = await store.find_scorecard(tx, version)

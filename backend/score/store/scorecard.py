@@ -105,6 +105,13 @@ async def lock_scorecards(tx: Tx) -> None:
     await tx.execute("""SELECT FROM scorecard ORDER BY version FOR UPDATE""")
 
 
+async def share_scorecards(tx: Tx) -> None:
+    """Wait for whoever brings a scorecard into force, and keep it as it is from then on."""
+    await tx.execute(
+        """SELECT FROM scorecard WHERE in_force_at IS NOT NULL ORDER BY version FOR SHARE"""
+    )
+
+
 async def save_in_force(tx: Tx, version: str, now: datetime) -> bool:
     """Bring a scorecard into force; False when it was before.
 
