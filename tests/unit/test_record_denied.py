@@ -47,6 +47,20 @@ DENIED = [
         "人脸特征",
         "佛教徒",
     ),
+    # diseases by their names, and religion by its places
+    *(
+        "糖尿病登记",
+        "高血压随访",
+        "癌症筛查",
+        "肿瘤登记",
+        "传染病报告",
+        "抑郁症",
+        "心脏病",
+        "疫苗接种",
+    ),
+    *("信教群众", "教会活动", "礼拜次数", "cancer screening", "tumour registry", "diabetes"),
+    *("hypertension", "vaccination status", "hereditary traits", "faith", "mosque visits"),
+    *("prayer", "face recognition", "travel trajectory", "communist party"),
     # hidden: gaps, wide and traditional characters, variants
     *(
         "宗 教",
@@ -167,6 +181,7 @@ INNOCENT = [
         "基层因公表彰",
         "奖励基金、因公",
     ),
+    *("违反传染病防治法的处罚", "职业病防治", "教会学校", "Good-faith conduct", "Goods trajectory"),
     *(
         "Blood-free civic honour",
         "Income tax return filed",

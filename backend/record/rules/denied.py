@@ -14,15 +14,17 @@ from collections.abc import Sequence
 # No consent makes these collectable.
 _DENIED_ZH = re.compile(
     # religion
-    r"宗教|信仰|佛教|道教|基督教|天主教|伊斯兰|穆斯林|教徒|信徒"
+    r"宗教|信仰|信教|佛教|道教|基督教|天主教|伊斯兰|穆斯林|教徒|信徒|教会(?!学)|礼拜"
     # genes; food may be labelled for its own
     r"|(?<!转)基因|遗传|染色体"
     # fingerprints and what else is measured of a body
     r"|指纹|掌纹|声纹|虹膜|人脸|生物识别"
     # blood: its type, and giving it, which says who is healthy; 心血 and 热血 are no blood
     r"|血型|血液|血样|血浆|血小板|血站|造血|骨髓|[献捐采输抽验]血"
-    # disease and medical history; 诊疗 and 医疗 by themselves are a trade
+    # disease and medical history; 诊疗 and 医疗 by themselves are a trade, and penalties rest on
+    # the laws on 职业病 and 传染病
     r"|疾病|病史|病历|病情|病症|病人|患病|患者|慢性病|精神病|肝炎|艾滋|确诊|住院|就诊|用药|处方(?!药)"
+    r"|糖尿病|高血压|心脏病|肿瘤|癌|抑郁|传染病(?!防治)|疫苗接种|接种(?:疫苗|记录)"
     r"|(?:医疗|就医|诊疗|体检|健康)(?:记录|史|信息|数据|次数|结果|报告|情况|状况|档案|明细)|健康码"
     # political opinion
     r"|政治(?!协商)|政见|党派|党籍|党员|入党|投票"
@@ -36,17 +38,18 @@ _DENIED_ZH = re.compile(
 )
 _DENIED_EN = re.compile(
     r"\b(?:religio\w*|worship\w*|church\w*|buddhis\w*|taois\w*|christian\w*|catholic\w*|muslim\w*"
-    r"|islam\w*|jewish|judaism|hindu\w*"
-    r"|genes?|genetic\w*|genom\w*|genotyp\w*|dna"
-    r"|(?:finger|palm|voice|face) ?prints?|biometric\w*|iris scans?|facial recognition"
+    r"|islam\w*|jewish|judaism|hindu\w*|(?<!good )faiths?|mosques?|prayers?"
+    r"|genes?|hered\w*|genetic\w*|genom\w*|genotyp\w*|dna"
+    r"|(?:finger|palm|voice|face) ?prints?|biometric\w*|iris scans?|(?:facial|face) recognition"
     r"|blood(?! free)(?!hound|shed)\w*"
     r"|diseases?|illness\w*|sickness|diagnos[ei]s|diagnosed|patients?|prescriptions?|medications?"
-    r"|hospital\w*|psychiatric|hiv"
+    r"|hospital\w*|psychiatric|hiv|cancers?|tumou?rs?|diabet\w*|hypertension|vaccinat\w*"
     r"|medical(?! (?:insurance|devices?|equipment|institutions?|practi\w+|licen[cs]es?|supplies))"
     r"|(?<!public )(?<!occupational )(?<!food )(?<!environmental )"
     r"health(?! (?:insurance|licen[cs]es?|inspections?|permits?|and safety))"
-    r"|politic\w*|party member\w*|ballots?|votes?|voting|(?<!audit )opinions?|petition\w*"
-    r"|(?<!business )locations?|whereabouts|gps|geoloc\w*|itinerar\w+"
+    r"|politic\w*|communist party|party member\w*"
+    r"|ballots?|votes?|voting|(?<!audit )opinions?|petition\w*"
+    r"|(?<!business )locations?|whereabouts|gps|geoloc\w*|itinerar\w+|(?<!goods )trajector\w+"
     r"|movement (?:trac\w+|histor\w+|patterns?|profiles?)"
     r"|social ?(?:graph|network|media|circle|tie|contact|relation)\w*|friends?|followers"
     r"|contact lists?|address ?books?"
