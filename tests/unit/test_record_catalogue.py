@@ -374,3 +374,34 @@ class TestGivenUp:
     def test_a_positive_class_may_become_neutral_and_last_longer(self):
         after = load_small('"positive"', '"neutral"')
         assert classes_given_up(load_small(), after) == []
+
+
+SPOILT = ["图书\u202e还归", "图书\u200b归还", "图书\n归还", "图书\x00归还", "长" * 301]
+
+
+@pytest.mark.parametrize("text", SPOILT)
+@pytest.mark.parametrize(
+    "old", ["图书归还", "Book returned", "《公共图书馆法》", "册数", "items", "目录", "Catalogue"]
+)
+def test_what_everybody_reads_shows_as_it_is_stored(old: str, text: str):
+    """Nothing unseen, nothing that turns the direction of writing, nothing without an end."""
+    whole = json.dumps(tomllib.loads(SMALL), ensure_ascii=False)
+    spoilt = whole.replace(old, json.dumps(f"{old}{text}")[1:-1], 1)
+    with pytest.raises(DataFault, match="printable characters"):
+        load_catalogue(spoilt, SMALL_SOURCES)
+
+
+@pytest.mark.parametrize("text", SPOILT)
+def test_a_sources_name_shows_as_it_is_stored(text: str):
+    sources = tomllib.loads(SMALL_SOURCES)
+    sources["source"][0]["name_en"] = text
+    with pytest.raises(DataFault, match="printable characters"):
+        load_catalogue(SMALL, json.dumps(sources))
+
+
+def test_notes_are_a_page_at_most():
+    assert load_small('edition = "t"', 'edition = "t"\nnotes_zh = "一句。"').notes_zh == "一句。"
+    lines = load_small('edition = "t"', 'edition = "t"\nnotes_en = """One.\nTwo."""')
+    assert lines.notes_en == "One.\nTwo."
+    with pytest.raises(DataFault, match="notes_zh is at most 2000 printable characters"):
+        load_small('edition = "t"', f'edition = "t"\nnotes_zh = "{"字" * 2001}"')

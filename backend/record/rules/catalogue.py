@@ -16,7 +16,13 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from backend.record.rules.denied import find_consented, find_denied
-from backend.record.rules.source import CODE, Source, source_faults
+from backend.record.rules.source import (
+    CODE,
+    TEXT_LONGEST,
+    Source,
+    source_faults,
+    text_faults,
+)
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -39,6 +45,10 @@ PUBLICATION_MONTHS: Mapping[str, tuple[int, int]] = {
 ADVERSE_MONTHS_MAX = 60
 RETENTION_MONTHS_MAX = 600
 QUANTITY_MAX = 1_000_000_000
+_HEADER_TEXTS = {
+    **{"name_zh": TEXT_LONGEST, "name_en": TEXT_LONGEST},
+    **{"notes_zh": 2_000, "notes_en": 2_000},
+}
 MAX_CLASSES = 1_000
 # What each basis can bear of what speaks against people.
 _SEVERITIES: Mapping[Basis, tuple[Severity, ...]] = {
@@ -166,6 +176,7 @@ def load_catalogue(catalogue_text: str, sources_text: str) -> Catalogue:
     unknown += [f"{name} (sources)" for name in sorted(raw_sources.keys() - {"source"})]
     faults += [f"catalogue: unknown member {name}" for name in unknown]
     header = _header(raw, faults)
+    faults += _header_faults(header)
     classes = convert_tables(raw.get("class"), RecordClass, "class", faults)
     sources = convert_tables(raw_sources.get("source"), Source, "source", faults)
     for record_class in classes:
@@ -263,6 +274,15 @@ def _header(raw: Mapping[str, Any], faults: list[str]) -> _Header:
     return header
 
 
+def _header_faults(header: _Header) -> list[str]:
+    """Give what is wrong with the texts of a header; what must be there is asked for before."""
+    faults: list[str] = []
+    for name, longest in _HEADER_TEXTS.items():
+        text = getattr(header, name).replace("\n", "" if name.startswith("notes") else "\n")
+        faults += text_faults(name, text, longest=longest) if text else []
+    return [f"catalogue: {fault}" for fault in faults]
+
+
 def convert_tables(value: object, kind: type[T], what: str, faults: list[str]) -> list[T]:
     """Convert each TOML table to `kind`; what is wrong with one is appended to `faults`.
 
@@ -291,7 +311,7 @@ def _class_faults(item: RecordClass, source_kinds: list[str]) -> list[str]:
         f"value.{name}": getattr(item.value, name)
         for name in ("name_zh", "name_en", "unit_zh", "unit_en")
     }
-    faults += [f"{name} is empty" for name, text in texts.items() if not text.strip()]
+    faults += [fault for name, text in texts.items() for fault in text_faults(name, text)]
     if not item.source_kinds:
         faults.append("no source kind may report it")
     faults += [
@@ -317,7 +337,7 @@ def _basis_faults(item: RecordClass) -> list[str]:
     """
     if not item.legal_basis.strip():
         return ["no legal basis: nothing is collected without one"]
-    faults: list[str] = []
+    faults = text_faults("legal_basis", item.legal_basis)
     if not _CITED.search(item.legal_basis):
         faults.append("no legal basis: none is named (《…》)")
     if item.basis == "consent" and _CONSENT_LAW not in item.legal_basis:

@@ -13,6 +13,7 @@ COLUMN_NAMES = (
     *("occurred_on", "ended_on", "quantity"),
 )
 HEADER_CHARACTERS_MAX = 64
+TEXT_LONGEST = 300
 
 CODE = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
 
@@ -37,14 +38,22 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return {**self.columns, **self.class_columns.get(class_code, {})}
 
 
+def text_faults(what: str, text: str, *, longest: int = TEXT_LONGEST) -> list[str]:
+    """Hold what people read to what shows as it is stored: nothing unseen, nothing turned round."""
+    if not text.strip():
+        return [f"{what} is empty"]
+    if len(text) > longest or not text.isprintable():
+        return [f"{what} is at most {longest} printable characters"]
+    return []
+
+
 def source_faults(source: Source, class_codes: set[str]) -> list[str]:
     """Give what is wrong with one source, looked at by itself."""
     faults: list[str] = []
     if not CODE.fullmatch(source.code):
         faults.append("a code is lower_snake_case")
     for name in ("name_zh", "name_en"):
-        if not str(getattr(source, name)).strip():
-            faults.append(f"{name} is empty")
+        faults += text_faults(name, getattr(source, name))
     faults += [
         f"class_columns: unknown class {code}"
         for code in sorted({*source.class_columns} - class_codes)
