@@ -46,8 +46,10 @@ ADVERSE_MONTHS_MAX = 60
 RETENTION_MONTHS_MAX = 600
 QUANTITY_MAX = 1_000_000_000
 _HEADER_TEXTS = {
-    **{"name_zh": TEXT_LONGEST, "name_en": TEXT_LONGEST},
-    **{"notes_zh": 2_000, "notes_en": 2_000},
+    "name_zh": TEXT_LONGEST,
+    "name_en": TEXT_LONGEST,
+    "notes_zh": 2_000,
+    "notes_en": 2_000,
 }
 MAX_CLASSES = 1_000
 # What each basis can bear of what speaks against people.
