@@ -109,6 +109,16 @@ class Tx(ReadTx):
         """Insert rows by COPY: for thousands at a time; all of them go in, or it raises."""
         await self._connection.copy_records_to_table(table, columns=columns, records=rows)
 
+    async def copy_binary(self, table: str, columns: Sequence[str], content: bytes) -> None:
+        """Insert rows that are in PostgreSQL's binary COPY format already (kit/copy.py)."""
+
+        async def source() -> AsyncIterator[bytes]:  # asyncpg takes bytes for the name of a file
+            yield content
+
+        await self._connection.copy_to_table(
+            table, columns=columns, source=source(), format="binary"
+        )
+
 
 class _Once:
     """Lends a connection for one statement."""

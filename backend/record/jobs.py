@@ -16,10 +16,8 @@ from backend.record import service
 from backend.record.rules.layout import PLAIN, Layout
 from backend.record.rules.submission import (
     CHUNK_LINES,
-    Chunk,
     Submission,
     look_at_beginning,
-    read_file,
 )
 
 BLOCK_BYTES = 262_144
@@ -75,32 +73,35 @@ async def send_submission(
             record_class = await service.check_sender(
                 tx, source_code=source_code, class_code=class_code
             )
-        chunks = read_file(
+        chunks = service.read_packed(
             lambda begin: _blocks(content, begin),
             submission,
             layout=layout,
             record_class=record_class,
+            vault=vault,
             lines_max=CHUNK_LINES,
         )
         async with aclosing(_read_ahead(chunks)) as ahead:
-            async for chunk in ahead:
+            async for packed in ahead:
                 async with database.write() as tx:
                     submission = await service.take_chunk(
                         tx,
                         submission_id=submission.submission_id,
-                        chunk=chunk,
+                        packed=packed,
                         vault=vault,
                         now=clock.now(),
                     )
                 on_progress(submission.bytes_done)
-                if submission.completed_at is not None or submission.bytes_done != chunk.end:
+                if submission.completed_at is not None or submission.bytes_done != packed.chunk.end:
                     # Somebody else is sending the same file, or an edition came into force since
                     # the lines were read: go on from where it stands.
                     break
     return submission
 
 
-async def _read_ahead(chunks: Iterator[Chunk]) -> AsyncGenerator[Chunk, None]:
+async def _read_ahead(
+    chunks: Iterator[service.PackedChunk],
+) -> AsyncGenerator[service.PackedChunk, None]:
     """Give chunks while the next one is read in a thread: the server works meanwhile.
 
     One chunk is read ahead, no more; whoever stops early has it read to its end first.

@@ -18,7 +18,7 @@ from backend.kit.problem import Refusal
 from backend.record.rules.catalogue import load_catalogue
 from backend.record.rules.fault import LINE_BYTES_MAX, MESSAGES, Fault
 from backend.record.rules.layout import COLUMNS, PLAIN, REQUIRED_COLUMNS, Layout, parse_header
-from backend.record.rules.line import Line, split_lines
+from backend.record.rules.line import Line, cut_lines, split_lines
 from backend.record.rules.row import Row, RowReader
 from backend.record.rules.submission import CHUNK_LINES, read_chunks
 from tests.support.citizen import national_id
@@ -96,7 +96,7 @@ def test_every_line_of_any_file_is_accounted_for(contents, layout):
     one = RowReader(
         HEADER, layout=layout, record_class=CATALOGUE.classes["library_return"], today=TODAY
     )
-    found = read_chunks(split_lines([file], first_number=1, offset=0), one, begin=0, lines_max=5)
+    found = read_chunks(cut_lines([file], first_number=1, offset=0), one, begin=0, lines_max=5)
     chunks = list(found)
     numbers = [
         line.number for chunk in chunks for line, _ in sorted([*chunk.rows, *chunk.rejected])
@@ -182,7 +182,7 @@ def test_any_first_line_is_a_header_or_refused(content):
 def test_chunks_hold_every_line_once_and_join_without_a_gap(kinds):
     good = f"{national_id(1)},lib-1,1,2026-05-01,,1".encode()
     file = b"".join((good if kind == b"good" else kind) + b"\n" for kind in kinds)
-    found = split_lines([file], first_number=2, offset=0)
+    found = cut_lines([file], first_number=2, offset=0)
     chunks = list(read_chunks(found, reader(), begin=0, lines_max=4))
     assert sum(each.line_count for each in chunks) == len(kinds)
     assert sum(len(each.rows) for each in chunks) == kinds.count(b"good")

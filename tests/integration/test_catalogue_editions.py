@@ -23,7 +23,6 @@ from backend.record import service
 from backend.record.jobs import digest_content, send_submission
 from backend.record.rules.catalogue import DataFault
 from backend.record.rules.layout import PLAIN
-from backend.record.rules.submission import read_file
 from backend.record.service import CatalogueOutcome
 from tests.conftest import NOW, ROOT, with_database
 from tests.support.citizen import national_id
@@ -242,8 +241,12 @@ async def test_lines_that_were_read_by_the_edition_before_are_read_again(
         opened = await service.open_submission(
             tx, content_digest=digest_content(content), now=NOW, **said
         )
-    (chunk,) = read_file(
-        lambda begin: [content.getvalue()[begin:]], opened, layout=PLAIN, record_class=record_class
+    (packed,) = service.read_packed(
+        lambda begin: [content.getvalue()[begin:]],
+        opened,
+        layout=PLAIN,
+        record_class=record_class,
+        vault=vault,
     )
     adverse = {"polarity": '"adverse"', "severity": '"minor"', "retention_months": "3"}
     months = {"publication_min_months": "0", "publication_max_months": "3"}
@@ -251,7 +254,7 @@ async def test_lines_that_were_read_by_the_edition_before_are_read_again(
         await publish(tx, with_class("2027-1", "library_return", **adverse, **months))
     async with database.write() as tx:
         same = await service.take_chunk(
-            tx, submission_id=opened.submission_id, chunk=chunk, vault=vault, now=NOW
+            tx, submission_id=opened.submission_id, packed=packed, vault=vault, now=NOW
         )
     assert same == opened, "nothing of it went in"
     done = await send_submission(

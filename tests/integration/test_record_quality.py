@@ -24,6 +24,7 @@ from backend.kit.clock import FixedClock
 from backend.partner import service as partner
 from backend.record import service as record
 from backend.record.jobs import send_submission
+from backend.record.rules.life import Days
 from backend.record.rules.quality import MonthCounts, Timing, measure
 from tests.conftest import DIGEST_KEY, KEK, NOW, encoded_key
 from tests.support.citizen import national_id
@@ -225,9 +226,9 @@ async def test_a_year_nobody_knows_is_not_timed_and_a_class_without_a_clock_neit
     penalty = catalogue.classes[CLASS]
     received_on = datetime(2027, 3, 1, tzinfo=UTC).date()
     days = [
-        (datetime(2027, 1, 4, tzinfo=UTC).date(), None),  # 2027 isn't known: nobody can say
-        (datetime(2027, 2, 26, tzinfo=UTC).date(), None),  # in time in any calendar
-        (datetime(2026, 1, 5, tzinfo=UTC).date(), None),  # late in any calendar
+        Days(datetime(2027, 1, 4, tzinfo=UTC).date(), None, None),  # nobody knows 2027
+        Days(datetime(2027, 2, 26, tzinfo=UTC).date(), None, None),  # in time in any calendar
+        Days(datetime(2026, 1, 5, tzinfo=UTC).date(), None, None),  # late in any calendar
     ]
     ask: dict[str, Any] = {"days": days, "received_on": received_on}
     async with world.database.write() as tx:
@@ -240,7 +241,7 @@ async def test_a_year_nobody_knows_is_not_timed_and_a_class_without_a_clock_neit
 async def test_a_corrected_calendar_is_what_the_next_file_is_timed_by(world: World) -> None:
     penalty = record.packaged_catalogue().classes[CLASS]
     decided, received_on = (datetime(2026, 11, day, tzinfo=UTC).date() for day in (10, 20))
-    ask: dict[str, Any] = {"days": [(decided, None)], "received_on": received_on}
+    ask: dict[str, Any] = {"days": [Days(decided, None, None)], "received_on": received_on}
     async with world.database.write() as tx:
         assert await record.time_reports(tx, record_class=penalty, **ask) == Timing(1, 1)
     async with world.database.write() as tx:

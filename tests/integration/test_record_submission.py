@@ -21,6 +21,7 @@ from backend.kit.postgres import Database, Tx
 from backend.kit.problem import Refusal
 from backend.record import jobs, service
 from backend.record.rules import submission as rules
+from backend.record.rules.block import Rows
 from backend.record.rules.life import Record
 from backend.record.rules.submission import Submission
 from tests.support.citizen import national_id
@@ -369,12 +370,13 @@ class TestChunks:
                 now=desk.clock.now(),
             )
         kind = service.packaged_catalogue().classes["library_return"]
-        stray = rules.Chunk(99, 120, 1, [], [], is_last=True, read_as=kind)
+        empty = rules.Chunk(99, 120, 1, Rows(), [], is_last=True, read_as=kind)
+        stray = service.Packer(done, desk.vault).pack(empty)
         async with desk.database.write() as tx:
             same = await service.take_chunk(
                 tx,
                 submission_id=opened.submission_id,
-                chunk=stray,
+                packed=stray,
                 vault=desk.vault,
                 now=desk.clock.now(),
             )
@@ -383,7 +385,7 @@ class TestChunks:
             finished = await service.take_chunk(
                 tx,
                 submission_id=done.submission_id,
-                chunk=stray,
+                packed=stray,
                 vault=desk.vault,
                 now=desk.clock.now(),
             )

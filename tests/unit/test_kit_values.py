@@ -1,13 +1,14 @@
 """Goal: ids, money, cursors and clocks mean what they say. Method: vectors and properties."""
 
 from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.kit.clock import FixedClock, city_date
-from backend.kit.ids import new_id, new_token, subject_id_from, token_hash
+from backend.kit.ids import new_id, new_ids, new_token, subject_id_from, token_hash
 from backend.kit.money import format_yuan, parse_yuan
 from backend.kit.page import decode_cursor, encode_cursor
 from backend.kit.problem import Refusal
@@ -25,6 +26,22 @@ def test_ids_are_uuid7_and_sort_by_time() -> None:
 
 def test_ids_of_one_millisecond_differ() -> None:
     assert len({new_id(NOW) for _ in range(2000)}) == 2000
+
+
+def test_ids_for_thousands_of_rows_are_each_as_one_made_alone():
+    ids = [UUID(bytes=each) for each in new_ids(NOW, 3_000)]
+    assert len(set(ids)) == 3_000
+    alone = new_id(NOW)
+    assert {each.int >> 80 for each in ids} == {alone.int >> 80}
+    assert {(each.version, each.variant) for each in ids} == {(7, alone.variant)}
+    # Every bit that is random is so: over so many ids each has been both 0 and 1.
+    zeros = ones = 0
+    for each in ids:
+        ones |= each.int
+        zeros |= ~each.int
+    random_bits = (0xFFF << 64) | ((1 << 62) - 1)
+    assert ones & zeros & ((1 << 80) - 1) == random_bits
+    assert new_ids(NOW, 0) == []
 
 
 @given(st.binary(min_size=16, max_size=64))

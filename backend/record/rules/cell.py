@@ -12,7 +12,7 @@ from backend.record.rules.life import Action
 from backend.record.rules.personal import PERSONAL_CHARACTERS_MIN, holds_personal_number
 
 # The source's own number, in any script: docket numbers read （2026）沪0101执123号.
-_EXTERNAL_ID = re.compile(r"[\w（(〔\[][\w（）()〔〕\[\] ./:#-]{0,63}")
+EXTERNAL_ID = re.compile(r"[\w（(〔\[][\w（）()〔〕\[\] ./:#-]{0,63}")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _NUMBER = re.compile(r"[0-9]{1,10}")
 _NEGATIVE = re.compile(r"-[0-9]+(?:\.[0-9]+)?")
@@ -50,7 +50,7 @@ def person_of(text: str, today: date) -> Person | FaultCode:
 
 def external_id_of(text: str) -> str | FaultCode:
     """Read the source's own number of a record."""
-    if not _EXTERNAL_ID.fullmatch(text):
+    if not EXTERNAL_ID.fullmatch(text):
         return FaultCode.EXTERNAL_ID_FORMAT if text else FaultCode.FIELD_MISSING
     if len(text) >= PERSONAL_CHARACTERS_MIN and holds_personal_number(text):
         return FaultCode.EXTERNAL_ID_PERSONAL

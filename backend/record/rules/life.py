@@ -8,9 +8,10 @@ higher version took its place, or it is disputed, or repaired.
 
 import calendar
 import hashlib
+from collections.abc import Iterable
 from datetime import date, datetime
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -19,6 +20,14 @@ from backend.record.rules.catalogue import ADVERSE_MONTHS_MAX, RecordClass
 
 Action = Literal["report", "withdraw", "repair"]
 _DAY_ZERO = date(1970, 1, 1).toordinal()
+
+
+class Days(NamedTuple):
+    """The days of a record: see `Record`."""
+
+    occurred_on: date
+    ended_on: date | None
+    ends_on: date | None
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -73,19 +82,30 @@ def fingerprint_of(
     end first; days are counted from 1970-01-01, and left out where there is none. Migration 0013
     says the same in SQL.
     """
-    text = (
-        f"{class_code}|{source_code}|{external_id}|{version}|{quantity}"
-        f"{_days_text(occurred_on, ended_on, ends_on)}"
-    )
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big", signed=True)
+    row = (external_id, version, quantity, Days(occurred_on, ended_on, ends_on))
+    (eight,) = fingerprints_of(class_code, source_code, [row])
+    return int.from_bytes(eight, "big", signed=True)
+
+
+def fingerprints_of(
+    class_code: str, source_code: str, contents: Iterable[tuple[str, int, int, Days]]
+) -> list[bytes]:
+    """Return the eight bytes of the fingerprints of many records, see `fingerprint_of`.
+
+    `contents`: number, version, quantity and days of each.
+    """
+    sha256 = hashlib.sha256
+    return [
+        sha256(
+            f"{class_code}|{source_code}|{external_id}|{version}|{quantity}{_days_text(days)}".encode()
+        ).digest()[:8]
+        for external_id, version, quantity, days in contents
+    ]
 
 
 @lru_cache(maxsize=16_384)  # records come in thousands, and are of few different days
-def _days_text(occurred_on: date, ended_on: date | None, ends_on: date | None) -> str:
-    return "".join(
-        "|" if day is None else f"|{day.toordinal() - _DAY_ZERO}"
-        for day in (occurred_on, ended_on, ends_on)
-    )
+def _days_text(days: Days) -> str:
+    return "".join("|" if day is None else f"|{day.toordinal() - _DAY_ZERO}" for day in days)
 
 
 def add_months(day: date, months: int) -> date:

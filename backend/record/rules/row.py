@@ -21,7 +21,7 @@ from backend.record.rules.cell import (
 )
 from backend.record.rules.fault import Fault, FaultCode
 from backend.record.rules.layout import BYTE_ORDER_MARK, COLUMNS, PLAIN, Layout
-from backend.record.rules.life import Action, ends_on_of
+from backend.record.rules.life import Action, Days, ends_on_of
 from backend.record.rules.line import Line
 
 PEOPLE_REMEMBERED = 100_000
@@ -51,6 +51,9 @@ class RowReader:
 
     `columns` are our names in the order of the file's; JSON lines name theirs themselves.
     `takes_ended` is for who asks what became of lines: what has ended is then no fault.
+
+    Every rule of a line is here. Many lines are read by `block.BlockReader`, which looks at what is
+    the same in them once, and asks here about the rest.
     """
 
     def __init__(
@@ -62,27 +65,28 @@ class RowReader:
         today: date,
         takes_ended: bool = False,
     ) -> None:
-        self._width = len(columns)
+        self.width = len(columns)
         # A column that isn't there is read from an empty cell put behind the others.
-        self._pick = itemgetter(
-            *(columns.index(name) if name in columns else self._width for name in COLUMNS)
+        self.places = tuple(
+            columns.index(name) if name in columns else self.width for name in COLUMNS
         )
-        self._is_json = layout.form == "jsonl"
-        self._encoding = layout.encoding
+        self._pick = itemgetter(*self.places)
+        self.is_json = layout.form == "jsonl"
+        self.encoding = layout.encoding
         self.record_class = record_class
-        self._today = today
+        self.today = today
         self._takes_ended = takes_ended
         # One person has many lines, one day too; what follows from either is worked out once.
         self._people: dict[str, Person | FaultCode] = {}
-        self._ends: dict[tuple[date, date | None], date | None] = {}
+        self._days: dict[tuple[date, date | None], Days] = {}
 
     def read(self, line: Line) -> Row | list[Fault]:
         """Return the row of a line, or everything that is wrong with it (never empty)."""
-        found = self._members(line) if self._is_json else self._cells(line)
+        found = self._members(line) if self.is_json else self._cells(line)
         if not isinstance(found, tuple):
             return [Fault(line.number, *fault) for fault in found]
         (national_id, number, version_text, action_text, occurred, ended, quantity_text) = found
-        person = self._people.get(national_id) or self._meet(national_id)
+        person = self.person(national_id)
         external_id = external_id_of(number)
         version = version_of(version_text)
         action = action_of(action_text, is_adverse=self.record_class.is_adverse)
@@ -98,11 +102,11 @@ class RowReader:
             and not isinstance(ended_on, FaultCode)
             and not isinstance(quantity, FaultCode)
         ):
-            row = Row(
-                *(line.number, person.number, external_id, version, quantity),
-                *(occurred_on, ended_on, self._ends_on(occurred_on, ended_on), action),
-            )
-            return self._dates_faults(row, person.born_on) or row
+            days = self.days(occurred_on, ended_on)
+            faults = self.days_faults(days, person.born_on, version)
+            if faults:
+                return [Fault(line.number, *fault) for fault in faults]
+            return Row(line.number, person.number, external_id, version, quantity, *days, action)
         values = (person, external_id, version, action, occurred_on, ended_on, quantity)
         return [
             Fault(line.number, column, closer(value, cell))
@@ -110,48 +114,48 @@ class RowReader:
             if isinstance(value, FaultCode)
         ]
 
-    def _meet(self, text: str) -> Person | FaultCode:
-        if len(self._people) >= PEOPLE_REMEMBERED:
-            self._people.clear()
-        person = self._people[text] = person_of(text, self._today)
+    def person(self, text: str) -> Person | FaultCode:
+        """Return who an identity number belongs to, or what is wrong with it."""
+        person = self._people.get(text)
+        if person is None:
+            if len(self._people) >= PEOPLE_REMEMBERED:
+                self._people.clear()
+            person = self._people[text] = person_of(text, self.today)
         return person
 
-    def _ends_on(self, occurred_on: date, ended_on: date | None) -> date | None:
-        days = (occurred_on, ended_on)
-        if days not in self._ends:
-            if len(self._ends) >= _DAYS_REMEMBERED:
-                self._ends.clear()
-            self._ends[days] = ends_on_of(
-                self.record_class, occurred_on=occurred_on, ended_on=ended_on
-            )
-        return self._ends[days]
+    def days(self, occurred_on: date, ended_on: date | None) -> Days:
+        """Return the days of a record with the one on which it no longer counts."""
+        key = (occurred_on, ended_on)
+        days = self._days.get(key)
+        if days is None:
+            if len(self._days) >= _DAYS_REMEMBERED:
+                self._days.clear()
+            ends_on = ends_on_of(self.record_class, occurred_on=occurred_on, ended_on=ended_on)
+            days = self._days[key] = Days(occurred_on, ended_on, ends_on)
+        return days
 
-    def _dates_faults(self, row: Row, born_on: date) -> list[Fault]:
+    def days_faults(self, days: Days, born_on: date, version: int) -> list[tuple[str, FaultCode]]:
         """Compare the days with each other, with the person's birth and with today."""
-        faults: list[Fault] = []
-        for column, day in (("occurred_on", row.occurred_on), ("ended_on", row.ended_on)):
-            if day is not None and day > self._today:
-                faults.append(Fault(row.line_number, column, FaultCode.DATE_FUTURE))
+        faults: list[tuple[str, FaultCode]] = []
+        for column, day in (("occurred_on", days.occurred_on), ("ended_on", days.ended_on)):
+            if day is not None and day > self.today:
+                faults.append((column, FaultCode.DATE_FUTURE))
             elif day is not None and day < born_on:
-                faults.append(Fault(row.line_number, column, FaultCode.DATE_BEFORE_BIRTH))
+                faults.append((column, FaultCode.DATE_BEFORE_BIRTH))
+        is_adverse = self.record_class.is_adverse
         # Conduct that is held against somebody has often ended before the decision on it.
-        if row.ended_on and row.ended_on < row.occurred_on and not self.record_class.is_adverse:
-            faults.append(Fault(row.line_number, "ended_on", FaultCode.ENDED_BEFORE_START))
+        if days.ended_on and days.ended_on < days.occurred_on and not is_adverse:
+            faults.append(("ended_on", FaultCode.ENDED_BEFORE_START))
         if faults:
             return faults
         # Product line 2: nobody begins adult life with what the child did (预防未成年人犯罪法 59).
-        done_on = row.ended_on or row.occurred_on
-        if self.record_class.is_adverse and age_on(born_on, done_on) < ADULT_YEARS:
-            faults.append(Fault(row.line_number, "occurred_on", FaultCode.CONDUCT_UNDER_AGE))
+        done_on = days.ended_on or days.occurred_on
+        if is_adverse and age_on(born_on, done_on) < ADULT_YEARS:
+            faults.append(("occurred_on", FaultCode.CONDUCT_UNDER_AGE))
         # What has ended is deleted in time: it must not come back by this door. A higher version
         # may correct what is on file; `settle` sees to that.
-        elif (
-            row.version == 1
-            and row.ends_on
-            and row.ends_on <= self._today
-            and not self._takes_ended
-        ):
-            faults.append(Fault(row.line_number, "occurred_on", FaultCode.RECORD_ENDED))
+        elif version == 1 and days.ends_on and days.ends_on <= self.today and not self._takes_ended:
+            faults.append(("occurred_on", FaultCode.RECORD_ENDED))
         return faults
 
     def _cells(self, line: Line) -> tuple[str, ...] | list[tuple[str, FaultCode]]:
@@ -159,7 +163,7 @@ class RowReader:
         if line.is_too_long:
             return [("", FaultCode.LINE_TOO_LONG)]
         try:
-            text = line.content.decode(self._encoding)
+            text = line.content.decode(self.encoding)
         except UnicodeDecodeError:
             return [("", FaultCode.ENCODING_BROKEN)]
         if not text.isprintable():
@@ -171,8 +175,8 @@ class RowReader:
                 return [("", FaultCode.QUOTE_UNBALANCED)]
         else:
             cells = text.split(",")
-        if len(cells) != self._width:
-            is_more = len(cells) > self._width
+        if len(cells) != self.width:
+            is_more = len(cells) > self.width
             return [("", FaultCode.COLUMNS_TOO_MANY if is_more else FaultCode.COLUMNS_TOO_FEW)]
         cells.append("")
         picked: tuple[str, ...] = self._pick(cells)

@@ -13,11 +13,11 @@ import msgspec
 
 from backend.kit.clock import city_date
 from backend.kit.problem import Refusal
+from backend.record.rules.block import BlockReader, Rejected, Rows
 from backend.record.rules.catalogue import RecordClass
-from backend.record.rules.fault import Fault
 from backend.record.rules.layout import COLUMNS, Layout, layout_of_file, parse_header
-from backend.record.rules.line import Line, split_lines
-from backend.record.rules.row import Row, RowReader
+from backend.record.rules.line import Lines, cut_lines, split_lines
+from backend.record.rules.row import RowReader
 
 CHUNK_LINES = 10_000
 
@@ -62,8 +62,8 @@ class Chunk(msgspec.Struct, frozen=True):
     begin: int
     end: int
     line_count: int
-    rows: list[tuple[Line, Row]]
-    rejected: list[tuple[Line, list[Fault]]]
+    rows: Rows
+    rejected: list[Rejected]
     is_last: bool
     read_as: RecordClass
 
@@ -108,30 +108,26 @@ def read_file(
         record_class=record_class,
         today=city_date(submission.received_at),
     )
-    lines = split_lines(blocks_from(begin), first_number=first_number, offset=begin)
+    lines = cut_lines(blocks_from(begin), first_number=first_number, offset=begin)
     yield from read_chunks(lines, reader, begin=submission.bytes_done, lines_max=lines_max)
 
 
 def read_chunks(
-    lines: Iterable[Line], reader: RowReader, *, begin: int, lines_max: int = CHUNK_LINES
+    lines: Iterable[Lines], reader: RowReader, *, begin: int, lines_max: int = CHUNK_LINES
 ) -> Iterator[Chunk]:
     """Gather the lines after the header into chunks of at most `lines_max` lines.
 
     There is always a last chunk, empty for a file without lines.
     """
-    rows: list[tuple[Line, Row]] = []
-    rejected: list[tuple[Line, list[Fault]]] = []
-    end, line_count = begin, 0
-    for line in lines:
-        if line_count == lines_max:
-            yield Chunk(begin, end, line_count, rows, rejected, False, reader.record_class)
-            rows, rejected, begin, line_count = [], [], end, 0
-        line_count, end = line_count + 1, line.end
-        if not line.content.strip() and not line.is_too_long:
-            continue
-        found = reader.read(line)
-        if isinstance(found, Row):
-            rows.append((line, found))
-        else:
-            rejected.append((line, found))
+    block_reader = BlockReader(reader)
+    rows, rejected, end, line_count = Rows(), list[Rejected](), begin, 0
+    for block in lines:
+        place, size = 0, len(block.ends)
+        while place < size:
+            if line_count == lines_max:
+                yield Chunk(begin, end, line_count, rows, rejected, False, reader.record_class)
+                rows, rejected, begin, line_count = Rows(), [], end, 0
+            stop = min(size, place + lines_max - line_count)
+            rejected += block_reader.read(block.part(place, stop), rows)
+            line_count, end, place = line_count + stop - place, block.ends[stop - 1], stop
     yield Chunk(begin, end, line_count, rows, rejected, True, reader.record_class)

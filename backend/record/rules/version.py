@@ -7,7 +7,7 @@ later versions about the same person. What has ended already comes in only to co
 version.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
@@ -15,7 +15,7 @@ from uuid import UUID
 import msgspec
 
 from backend.record.rules.fault import FaultCode
-from backend.record.rules.life import RecordVersion
+from backend.record.rules.life import Action, Days, RecordVersion
 
 # A source's number, and a version under it.
 VersionKey = tuple[str, int]
@@ -60,6 +60,26 @@ class Settled(msgspec.Struct):
     changed: set[UUID]
 
 
+def is_all_new(
+    external_ids: Sequence[str],
+    actions: Sequence[Action],
+    days: Iterable[Days],
+    held: Sequence[Held],
+    *,
+    today: date,
+) -> bool:
+    """Say whether `settle` has nothing to do: numbers not on file, each reported once, none ended.
+
+    Then everything goes in as it came, and something else counts of everybody in it.
+    """
+    return (
+        not held
+        and actions.count("report") == len(actions)
+        and len(set(external_ids)) == len(external_ids)
+        and not any(_has_ended(each, today) for each in set(days))
+    )
+
+
 def settle(
     arriving: Sequence[RecordVersion],
     held: Sequence[Held],
@@ -74,12 +94,6 @@ def settle(
     and version. What ends by `today` has ended already.
     """
     settled = Settled([Outcome.NEW] * len(arriving), [], [], [], set())
-    is_new = not held and len({each.external_id for each in arriving}) == len(arriving)
-    if is_new and all(each.action == "report" and not _has_ended(each, today) for each in arriving):
-        # Nothing to settle: nearly every chunk of a usual file.
-        settled.inserted += arriving
-        settled.changed |= {each.subject_id for each in arriving}
-        return settled
     places: dict[str, list[int]] = {}
     for place, record in enumerate(arriving):
         places.setdefault(record.external_id, []).append(place)
@@ -140,7 +154,7 @@ def _fresh(
     return list(fresh.values())
 
 
-def _has_ended(record: RecordVersion, today: date) -> bool:
+def _has_ended(record: RecordVersion | Days, today: date) -> bool:
     return record.ends_on is not None and record.ends_on <= today
 
 

@@ -29,6 +29,7 @@ from backend.record.service.life import (
     repair,
 )
 from backend.record.service.looking import Looking, look_at_lines
+from backend.record.service.packing import PackedChunk, Packer, read_packed
 from backend.record.service.past import cursor_at, list_versions
 from backend.record.service.purge import (
     LineProof,
@@ -81,6 +82,8 @@ __all__ = [
     "FaultPage",
     "LineProof",
     "Looking",
+    "PackedChunk",
+    "Packer",
     "PurgeCount",
     "PurgeProof",
     "RecordPage",
@@ -126,6 +129,7 @@ __all__ = [
     "purge_ended",
     "purge_faults",
     "purge_uploads",
+    "read_packed",
     "repair",
     "seal_part",
     "take_chunk",

@@ -8,7 +8,7 @@ from backend.calendar import service as calendar
 from backend.kit.postgres import ReadTx
 from backend.record import store
 from backend.record.rules.catalogue import RecordClass
-from backend.record.rules.life import add_months
+from backend.record.rules.life import Days, add_months
 from backend.record.rules.quality import (
     MONTHS_MAX,
     MonthQuality,
@@ -24,19 +24,20 @@ async def time_reports(
     tx: ReadTx,
     *,
     record_class: RecordClass,
-    days: Iterable[tuple[date, date | None]],
+    days: Iterable[Days],
     received_on: date,
 ) -> Timing:
     """Say of how many new reports it is known whether they came in time, and how many did not.
 
-    `days`: of each report, when it occurred and when it ended. A class without a clock times
-    nothing.
+    `days` are those of each report. A class without a clock times nothing.
     """
     within = record_class.report_within_working_days
-    starts = Counter(
-        clock_starts_on(record_class, occurred_on=occurred_on, ended_on=ended_on)
-        for occurred_on, ended_on in days
-    )
+    starts = Counter[date]()
+    for each, count in Counter(days if within is not None else ()).items():
+        starts_on = clock_starts_on(
+            record_class, occurred_on=each.occurred_on, ended_on=each.ended_on
+        )
+        starts[starts_on] += count
     if within is None or not starts:
         return Timing(timed=0, late=0)
     first = received_on - timedelta(days=calendar_days_needed(within))

@@ -1,7 +1,9 @@
 """Verbs that take a department's file in, chunk by chunk."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -13,17 +15,18 @@ from backend.kit.ids import new_id, new_ids
 from backend.kit.postgres import ReadTx, Tx
 from backend.kit.problem import Refusal
 from backend.record import store
+from backend.record.rules.block import Rejected
 from backend.record.rules.fault import LINE_NOT_KEPT, Fault, FaultCode, StoredFault
 from backend.record.rules.layout import Layout, with_known_columns
-from backend.record.rules.life import RecordVersion, fingerprint_of
-from backend.record.rules.line import Line
-from backend.record.rules.row import Row
-from backend.record.rules.submission import Chunk, Submission, check_batch_id
-from backend.record.rules.version import Outcome, Settled, VersionKey, settle
+from backend.record.rules.life import Days, RecordVersion
+from backend.record.rules.submission import Submission, check_batch_id
+from backend.record.rules.version import Held, Outcome, Settled, VersionKey, is_all_new, settle
 from backend.record.service.catalogue import check_sender, get_catalogue
+from backend.record.service.packing import PackedChunk
 from backend.record.service.quality import time_reports
 from backend.record.service.reading import line_aad
 from backend.record.store import version as version_store
+from backend.record.store.packed import insert_pieces
 
 RECORDS_CHANGED = "records.changed"
 # An event's handler works in one transaction and locks the participations it touches: short ones.
@@ -99,7 +102,7 @@ async def open_submission(
 
 
 async def take_chunk(
-    tx: Tx, *, submission_id: UUID, chunk: Chunk, vault: Vault, now: datetime
+    tx: Tx, *, submission_id: UUID, packed: PackedChunk, vault: Vault, now: datetime
 ) -> Submission:
     """Take one chunk of a submission in, whole, and return how far it is now.
 
@@ -107,6 +110,7 @@ async def take_chunk(
     taken it, and the caller goes on from `bytes_done`. Nor does one whose class an edition has
     changed since it was read: the caller reads it again. Chunks of one source take turns.
     """
+    chunk = packed.chunk
     submission = await store.lock_submission(tx, submission_id)
     if submission.completed_at is not None or submission.bytes_done != chunk.begin:
         return submission
@@ -115,25 +119,15 @@ async def take_chunk(
     )
     if chunk.read_as != record_class:
         return submission
-    records = _records([row for _, row in chunk.rows], submission, vault=vault, now=now)
-    settled = await _settle(tx, records, submission, now=now)
-    conflicts = [
-        (line, [Fault(line.number, _AT_FAULT[outcome], outcome)])
-        for (line, _), outcome in zip(chunk.rows, settled.outcomes, strict=True)
-        if isinstance(outcome, FaultCode)
-    ]
-    rejected = chunk.rejected + conflicts
+    taken = await _take_rows(tx, packed, submission, now=now)
+    rejected = chunk.rejected + taken.conflicts
     await store.insert_faults(tx, submission_id, _sealed(rejected, submission_id, vault))
-    await _announce(tx, settled.changed, now=now)
-    advanced = _counted(submission, settled.outcomes, rejected)
+    await _announce(tx, taken.changed, now=now)
+    advanced = _counted(submission, taken.outcomes, rejected)
     timing = await time_reports(
         tx,
         record_class=record_class,
-        days=[
-            (row.occurred_on, row.ended_on)
-            for (_, row), outcome in zip(chunk.rows, settled.outcomes, strict=True)
-            if outcome is Outcome.NEW
-        ],
+        days=taken.days_of_new,
         received_on=city_date(submission.received_at),
     )
     advanced = msgspec.structs.replace(
@@ -149,17 +143,67 @@ async def take_chunk(
     return advanced
 
 
-def _records(
-    rows: Sequence[Row], submission: Submission, *, vault: Vault, now: datetime
-) -> list[RecordVersion]:
-    """Give rows their subject, their id and what stands for their content."""
-    people = {row.national_id for row in rows}
-    subject_ids = {national_id: vault.subject_id(national_id) for national_id in people}
-    record_ids = new_ids(now, len(rows))
+class _Taken(NamedTuple):
+    """What came of the good lines of a chunk; `changed` are subject ids as text."""
+
+    outcomes: Counter[Outcome]
+    conflicts: list[Rejected]
+    days_of_new: list[Days]
+    changed: Iterable[str]
+
+
+async def _take_rows(
+    tx: Tx, packed: PackedChunk, submission: Submission, *, now: datetime
+) -> _Taken:
+    """Write the good lines of a chunk, and say what came of them.
+
+    Chunks of one source take turns from here to the end of their transactions: two files never
+    settle the same number at once, in whatever order they name it (ADR 0017).
+    """
+    source_code, rows = submission.source_code, packed.chunk.rows
+    await version_store.lock_source(tx, source_code)
+    if not rows:
+        return _Taken(Counter(), [], [], ())
+    held = await version_store.list_held(tx, source_code, rows.external_ids)
+    today = city_date(submission.received_at)
+    if is_all_new(rows.external_ids, rows.actions, rows.days, held, today=today):
+        # Nearly every chunk of a usual file: it goes in as it was packed.
+        await insert_pieces(
+            tx,
+            packed.pieces,
+            class_code=submission.class_code,
+            source_code=source_code,
+            submission_id=submission.submission_id,
+            now=now,
+        )
+        return _Taken(Counter({Outcome.NEW: len(rows)}), [], rows.days, packed.everybody)
+    records = _records(packed, submission, now=now)
+    settled = await _settle(tx, records, held, submission, now=now)
+    conflicts = [
+        (rows.at(place)[0], [Fault(rows.line_numbers[place], _AT_FAULT[outcome], outcome)])
+        for place, outcome in enumerate(settled.outcomes)
+        if isinstance(outcome, FaultCode)
+    ]
+    return _Taken(
+        Counter(each for each in settled.outcomes if isinstance(each, Outcome)),
+        conflicts,
+        [
+            days
+            for days, outcome in zip(rows.days, settled.outcomes, strict=True)
+            if outcome is Outcome.NEW
+        ],
+        map(str, settled.changed),
+    )
+
+
+def _records(packed: PackedChunk, submission: Submission, *, now: datetime) -> list[RecordVersion]:
+    """Make versions of the rows of a chunk."""
+    rows = packed.chunk.rows
+    whole = zip(rows, packed.subjects, packed.fingerprints, new_ids(now, len(rows)), strict=True)
     return [
         RecordVersion(
-            subject_id=subject_ids[row.national_id],
-            record_id=record_id,
+            subject_id=subject.subject_id,
+            record_id=UUID(bytes=record_id),
             class_code=submission.class_code,
             source_code=submission.source_code,
             external_id=row.external_id,
@@ -171,35 +215,24 @@ def _records(
             reported_at=now,
             disputed_at=None,
             repaired_at=None,
-            fingerprint=fingerprint_of(
-                class_code=submission.class_code,
-                source_code=submission.source_code,
-                external_id=row.external_id,
-                version=row.version,
-                quantity=row.quantity,
-                occurred_on=row.occurred_on,
-                ended_on=row.ended_on,
-                ends_on=row.ends_on,
-            ),
+            fingerprint=int.from_bytes(fingerprint, "big", signed=True),
             action=row.action,
             superseded_at=None,
         )
-        for row, record_id in zip(rows, record_ids, strict=True)
+        for (_, row), subject, fingerprint, record_id in whole
     ]
 
 
 async def _settle(
-    tx: Tx, records: Sequence[RecordVersion], submission: Submission, *, now: datetime
+    tx: Tx,
+    records: Sequence[RecordVersion],
+    held: Sequence[Held],
+    submission: Submission,
+    *,
+    now: datetime,
 ) -> Settled:
-    """Settle what arrives with what is on file, and write what comes of it.
-
-    Chunks of one source take turns from here to the end of their transactions: two files never
-    settle the same number at once, in whatever order they name it (ADR 0017).
-    """
+    """Settle what arrives with what is on file, and write what comes of it."""
     source_code = submission.source_code
-    await version_store.lock_source(tx, source_code)
-    numbers = {each.external_id for each in records}
-    held = await version_store.list_held(tx, source_code, [*numbers]) if numbers else []
     known = {each.external_id for each in held}
     keys = [(each.external_id, each.version) for each in records if each.external_id in known]
     same: Mapping[VersionKey, RecordVersion] = {}
@@ -218,30 +251,25 @@ async def _settle(
 
 
 def _counted(
-    submission: Submission,
-    outcomes: Sequence[Outcome | FaultCode],
-    rejected: Sequence[tuple[Line, list[Fault]]],
+    submission: Submission, outcomes: Counter[Outcome], rejected: Sequence[Rejected]
 ) -> Submission:
     """Add up what came of lines."""
-    went_in = [each for each in outcomes if isinstance(each, Outcome)]
     incomplete = sum(
         any(fault.code is FaultCode.FIELD_MISSING for fault in faults) for _, faults in rejected
     )
     return msgspec.structs.replace(
         submission,
-        accepted=submission.accepted + len(went_in),
+        accepted=submission.accepted + outcomes.total(),
         rejected=submission.rejected + len(rejected),
-        duplicates=submission.duplicates + went_in.count(Outcome.DUPLICATE),
-        corrections=submission.corrections + went_in.count(Outcome.CORRECTION),
-        withdrawals=submission.withdrawals + went_in.count(Outcome.WITHDRAWAL),
-        repairs=submission.repairs + went_in.count(Outcome.REPAIR),
+        duplicates=submission.duplicates + outcomes[Outcome.DUPLICATE],
+        corrections=submission.corrections + outcomes[Outcome.CORRECTION],
+        withdrawals=submission.withdrawals + outcomes[Outcome.WITHDRAWAL],
+        repairs=submission.repairs + outcomes[Outcome.REPAIR],
         incomplete=submission.incomplete + incomplete,
     )
 
 
-def _sealed(
-    rejected: Sequence[tuple[Line, list[Fault]]], submission_id: UUID, vault: Vault
-) -> list[StoredFault]:
+def _sealed(rejected: Sequence[Rejected], submission_id: UUID, vault: Vault) -> list[StoredFault]:
     return [
         StoredFault(
             line_number=line.number,
@@ -261,10 +289,10 @@ def _sealed(
     ]
 
 
-async def _announce(tx: Tx, subject_ids: Iterable[UUID], *, now: datetime) -> None:
+async def _announce(tx: Tx, subject_ids: Iterable[str], *, now: datetime) -> None:
     """Say of whom something else counts now, in the same transaction: scores follow."""
     # Always in the same order: handlers lock whom an event names.
-    changed = sorted(map(str, subject_ids))
+    changed = sorted(subject_ids)
     payloads = [
         {"subject_ids": changed[first : first + SUBJECTS_PER_EVENT]}
         for first in range(0, len(changed), SUBJECTS_PER_EVENT)

@@ -23,7 +23,6 @@ from backend.record.rules.layout import Layout
 from backend.record.rules.submission import (
     Submission,
     check_batch_id,
-    read_file,
 )
 from backend.record.rules.upload import (
     CHUNKS_PER_TURN,
@@ -34,6 +33,7 @@ from backend.record.rules.upload import (
     Tally,
 )
 from backend.record.service.catalogue import check_sender
+from backend.record.service.packing import read_packed
 from backend.record.service.submission import open_submission, take_chunk
 from backend.record.store import submission as submission_store
 from backend.record.store import upload as store
@@ -156,17 +156,19 @@ async def take_upload(tx: Tx, *, submission_id: UUID, vault: Vault, now: datetim
     )
     parts = _Parts(tx, laid_down.upload_id, vault)
     # Every step of it runs in a thread.
-    chunks = read_file(parts.blocks, submission, layout=layout, record_class=record_class)
+    chunks = read_packed(
+        parts.blocks, submission, layout=layout, record_class=record_class, vault=vault
+    )
     began = monotonic_milliseconds()
     for _ in range(CHUNKS_PER_TURN):
-        chunk = await parts.serve(lambda: next(chunks))
+        packed = await parts.serve(lambda: next(chunks))
         submission = await take_chunk(
-            tx, submission_id=submission_id, chunk=chunk, vault=vault, now=now
+            tx, submission_id=submission_id, packed=packed, vault=vault, now=now
         )
         if submission.completed_at is not None:
             await store.delete_upload(tx, laid_down.upload_id)
             return
-        assert submission.bytes_done == chunk.end, "nobody else can take it: it is locked"
+        assert submission.bytes_done == packed.chunk.end, "nobody else can take it: it is locked"
         if monotonic_milliseconds() - began > TURN_MILLISECONDS:
             break
     await _go_on(tx, submission_id, now=now)

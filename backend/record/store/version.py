@@ -27,10 +27,13 @@ async def list_held(tx: ReadTx, source_code: str, external_ids: Sequence[str]) -
                   (array_agg(superseded_at ORDER BY version DESC))[1] AS superseded_at,
                   (array_agg(disputed_at ORDER BY version DESC))[1] AS disputed_at,
                   min(repaired_at) AS repaired_at
-           FROM record WHERE source_code = $1 AND external_id = ANY($2::text[])
+           FROM record
+           WHERE source_code = $1 AND external_id = ANY(string_to_array($2::text, E'\n'))
            GROUP BY external_id, subject_id""",
         source_code,
-        external_ids,
+        # The client looks at each element of an array, at the price of all other checks of a line;
+        # a line feed is part of no number.
+        "\n".join(external_ids),
     )
 
 
