@@ -8,6 +8,7 @@ one it would give (tests/property/test_record_block.py).
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from datetime import date
+from functools import partial
 from itertools import compress
 from operator import itemgetter, lt
 from typing import Any, TypeVar
@@ -133,8 +134,9 @@ class BlockReader:
         texts, numbers, versions, actions, occurred, ended, quantities = cells
         pairs = list(zip(occurred, ended, strict=True))
         closer_look.update(_numbers_to_look_at(numbers))
-        people = _resolve(texts, self._people, self._person, ("", _NEVER), closer_look)
-        days = _resolve(pairs, self._days, self._lived, (None, _ALWAYS), closer_look)
+        look = partial(_resolve, closer_look=closer_look)
+        people = look(texts, self._people, self._person, filler=("", _NEVER))
+        days = look(pairs, self._days, self._lived, filler=(None, _ALWAYS))
         # Nobody did anything before their birth, or is held to what the child did.
         too_early = list(map(lt, map(_second, days), map(_second, people)))
         if True in too_early:
@@ -142,10 +144,10 @@ class BlockReader:
         columns = (
             list(map(_first, people)),
             numbers,
-            _resolve(versions, self._versions, version_of, 0, closer_look),
-            _resolve(quantities, self._quantities, self._quantity, 0, closer_look),
+            look(versions, self._versions, version_of, filler=0),
+            look(quantities, self._quantities, self._quantity, filler=0),
             list(map(_first, days)),
-            _resolve(actions, self._actions, self._action, "", closer_look),
+            look(actions, self._actions, self._action, filler=""),
         )
         return columns, closer_look
 
@@ -219,6 +221,7 @@ def _resolve(
     cells: Sequence[K],
     known: dict[K, V],
     read: Callable[[K], V | FaultCode],
+    *,
     filler: Any,
     closer_look: set[int],
 ) -> list[V]:

@@ -94,13 +94,12 @@ def fingerprints_of(
 
     `contents`: number, version, quantity and days of each.
     """
-    sha256 = hashlib.sha256
-    return [
-        sha256(
-            f"{class_code}|{source_code}|{external_id}|{version}|{quantity}{_days_text(days)}".encode()
-        ).digest()[:8]
+    sha256, beginning = hashlib.sha256, f"{class_code}|{source_code}"
+    texts = (
+        f"{beginning}|{external_id}|{version}|{quantity}{_days_text(days)}"
         for external_id, version, quantity, days in contents
-    ]
+    )
+    return [sha256(text.encode()).digest()[:8] for text in texts]
 
 
 @lru_cache(maxsize=16_384)  # records come in thousands, and are of few different days

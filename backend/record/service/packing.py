@@ -65,12 +65,7 @@ class Packer:
             zip(rows.external_ids, rows.versions, rows.quantities, rows.days, strict=True),
         )
         pieces = self._pieces.of_records(
-            list(map(attrgetter("piece"), subjects)),
-            rows.external_ids,
-            rows.versions,
-            rows.quantities,
-            rows.days,
-            fingerprints,
+            list(map(attrgetter("piece"), subjects)), rows, fingerprints
         )
         everybody = sorted([self._subjects[each].text for each in people])
         return PackedChunk(chunk, subjects, everybody, fingerprints, pieces)

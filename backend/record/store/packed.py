@@ -9,6 +9,7 @@ from uuid import UUID
 from backend.kit import copy
 from backend.kit.ids import new_ids
 from backend.kit.postgres import Tx
+from backend.record.rules.block import Rows
 from backend.record.rules.life import Days
 
 _REMEMBERED = 16_384
@@ -50,22 +51,19 @@ class RecordPieces:
     def of_records(
         self,
         subjects: Sequence[bytes],
-        external_ids: Sequence[str],
-        versions: Sequence[int],
-        quantities: Sequence[int],
-        days: Sequence[Days],
+        rows: Rows,
         fingerprints: Sequence[bytes],
     ) -> list[bytes]:
-        """Return the piece of each record; `fingerprints` are of eight bytes each."""
+        """Return the piece of each row; what its subject's begins with, and its eight bytes."""
         for remembered in (self._numbers, self._days):
             if len(remembered) > _REMEMBERED:
                 remembered.clear()
-        numbers = [each.encode() for each in external_ids]
+        numbers = [each.encode() for each in rows.external_ids]
         number_of = self._numbers.__getitem__
         parts = zip(
             *(subjects, map(_SIZES.__getitem__, map(len, numbers)), numbers),
-            *(map(number_of, versions), map(number_of, quantities)),
-            *(map(self._days.__getitem__, days), repeat(_SIZES[8]), fingerprints),
+            *(map(number_of, rows.versions), map(number_of, rows.quantities)),
+            *(map(self._days.__getitem__, rows.days), repeat(_SIZES[8]), fingerprints),
             strict=False,
         )
         return list(map(b"".join, parts))
