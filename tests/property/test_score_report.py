@@ -263,3 +263,72 @@ def test_a_group_that_reaches_a_tier_less_often_is_marked() -> None:
     assert old.champion.tiers[0].is_low
     assert old.champion.tiers[0].ratio_permille == 0
     assert [each.people for each in report.parity.districts] == [400, 200, 200]
+
+
+def add(sample: Sample, count: int, champion: dict[str, int], challenger: dict[str, int]) -> None:
+    """Add people who have other values under the one scorecard than under the other."""
+    under = [
+        [given_.get(each.code, each.neutral_value) for each in CHAMPION.indicators]
+        for given_ in (champion, challenger)
+    ]
+    for _ in range(count):
+        sample.add(
+            Person(age_band=25, district="310101"),
+            champion=standing(CHAMPION, under[0]),
+            challenger=standing(CHALLENGER, under[1]),
+        )
+
+
+@settings(max_examples=40)
+@given(st.integers(100, 2_000), st.integers(1, K - 1), st.sampled_from([20, 50, 80]))
+def test_no_mean_counts_a_few_people(crowd_size, few, hours):
+    """Whoever knows by how much a scorecard moves each of them can't say how many they are."""
+    sample = crowd({}, crowd_size)
+    add(sample, few, {}, {"volunteer_hours": hours})
+    report = report_of(sample)
+    without = report_of(crowd({}, crowd_size + few))
+    assert report.movement is not None
+    assert report.movement.mean_change_points == 0
+    assert report.movement.stability_index == 0
+    assert report.challenger is not None
+    assert without.challenger is not None
+    assert report.challenger.mean_points == without.challenger.mean_points
+    assert report.parity is not None
+    for group in (*report.parity.age_bands, *report.parity.districts):
+        if group.champion is not None and group.challenger is not None:
+            assert group.champion.mean_points == group.challenger.mean_points
+
+
+@settings(max_examples=40)
+@given(samples(most=40))
+def test_a_district_of_a_few_people_is_not_even_named(sample):
+    report = report_of(sample)
+    if report.parity is not None:
+        assert all(each.people for each in report.parity.districts)
+        assert len(report.parity.age_bands) >= 1
+
+
+@settings(max_examples=40)
+@given(st.integers(1, K - 1), st.integers(1, 3), st.integers(1, 3))
+def test_what_a_few_people_are_moved_by_follows_from_no_share(few, one, other):
+    """Neither from what is missing to the whole nor from a dimension less its other indicators."""
+    told_shares = []
+    for value in (one, other):
+        sample = crowd({"volunteer_hours": 40, "tax_filings": 2}, 60)
+        add(sample, few, {"civic_honours": value}, {"civic_honours": value})
+        report = report_of(sample)
+        assert report.champion is not None
+        told_shares.append((report.champion.indicators, report.champion.dimensions))
+    assert told_shares[0] == told_shares[1]
+
+
+@settings(max_examples=20)
+@given(st.integers(1_000, 2_000), st.integers(0, 200))
+def test_the_mean_of_many_is_told_nearly_as_it_is(crowd_size, hours):
+    report = report_of(crowd({"volunteer_hours": hours}, crowd_size))
+    sample = crowd({"volunteer_hours": hours}, 1)
+    assert report.champion is not None
+    assert sample.champion is not None
+    (there,) = sample.champion.spread
+    away = there - report.champion.mean_points
+    assert 0 <= away <= 2 if there >= report.champion.base_points else -2 <= away <= 0

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from fractions import Fraction
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -13,6 +13,7 @@ from backend.kit.anonymity import K, tell, tell_part, told
 from backend.score.rules import report as told_as
 from backend.score.rules.report import Report, Side
 from backend.score.rules.sample import AGE_BANDS, THIN_RECORDS, Sample, SideSample
+from backend.score.rules.scorecard import DimensionCap, Indicator, Scorecard
 from backend.score.rules.statistic import (
     Spread,
     area_under_curve,
@@ -37,6 +38,12 @@ MOVES: tuple[tuple[int | None, int | None], ...] = (
     (50, None),
 )
 PERMILLE = 1_000
+# The greatest is the greatest range of a scorecard: K people have a step too.
+_MEAN_STEPS = [
+    *(Fraction(step, 10) for step in (1, 2, 5)),
+    *(Fraction(step * power) for power in (1, 10, 100, 1_000) for step in (1, 2, 5)),
+    Fraction(10_000),
+]
 RATIO_PEOPLE_MIN = 5 * K
 
 Code = TypeVar("Code", int, str)
@@ -98,17 +105,19 @@ def _side(side: SideSample, sample: Sample, heading: Heading) -> Side:
         told_as.Bin(low, high, count, _share(count, whole))
         for low, high, count in zip(edges, edges[1:], bins, strict=False)
     ]
+    indicators, dimensions = _contributions(side)
+    base = _base(scorecard)
     return Side(
         version=scorecard.version,
         digest=scorecard.digest.hex(),
         range_points=scorecard.range_points,
-        base_points=sum(each.neutral_points for each in scorecard.indicators),
-        mean_points=_tenth(mean(side.spread)),
+        base_points=base,
+        mean_points=base + _mean(mean(side.spread) - base, people(side.spread), scorecard),
         median_points=median(side.spread),
         histogram=histogram,
         tiers=_tiers(side, whole),
-        dimensions=_dimensions(side),
-        indicators=_indicators(side),
+        dimensions=dimensions,
+        indicators=indicators,
         outcome=_outcome(side, sample, is_backtest=heading.as_of < heading.today),
         drift=_drift(scorecard.version, histogram, whole, heading),
     )
@@ -137,40 +146,64 @@ def _at_or_above(spread: Spread, points: int) -> int | None:
     return tell_part(reached, people(spread))
 
 
-def _dimensions(side: SideSample) -> list[told_as.Contribution]:
-    moved, amounts = [], []
-    for dimension, counter in zip(side.scorecard.dimensions, side.dimensions, strict=True):
-        own = [each for each in side.scorecard.indicators if each.dimension == dimension.code]
-        base = sum(each.neutral_points for each in own)
-        moved.append(sum(count for points, count in counter.items() if points != base))
-        amounts.append(sum(abs(points - base) * count for points, count in counter.items()))
-    named = [(each.code, each.name_zh, each.name_en) for each in side.scorecard.dimensions]
-    return _contributions(named, moved, amounts)
+class _Effect(NamedTuple):
+    """How many people one part of a scorecard moves, and by how many points in all."""
 
-
-def _indicators(side: SideSample) -> list[told_as.Contribution]:
-    moved, amounts = [], []
-    for indicator, counter in zip(side.scorecard.indicators, side.values, strict=True):
-        effects = [
-            (abs(indicator.points_at(value) - indicator.neutral_points), count)
-            for value, count in counter.items()
-        ]
-        moved.append(sum(count for effect, count in effects if effect))
-        amounts.append(sum(effect * count for effect, count in effects))
-    named = [(each.code, each.name_zh, each.name_en) for each in side.scorecard.indicators]
-    return _contributions(named, moved, amounts)
+    moved: int
+    amount: int
 
 
 def _contributions(
-    named: Sequence[tuple[str, str, str]], moved: Sequence[int], amounts: Sequence[int]
+    side: SideSample,
+) -> tuple[list[told_as.Contribution], list[told_as.Contribution]]:
+    """Tell how much each indicator moves, and each dimension.
+
+    Where one moves a few people only, not even how much; and a dimension that has such an
+    indicator is told without it, so that nothing follows from what is missing to the whole.
+    """
+    indicators, dimensions = side.scorecard.indicators, side.scorecard.dimensions
+    effects = [
+        _effect({v: abs(each.points_at(v) - each.neutral_points) for v in values}, values)
+        for each, values in zip(indicators, side.values, strict=True)
+    ]
+    counts = tell([effect.moved for effect in effects])
+    of_dimensions = []
+    for dimension, points in zip(dimensions, side.dimensions, strict=True):
+        own = [
+            (each.neutral_points, effect.amount, count)
+            for each, effect, count in zip(indicators, effects, counts, strict=True)
+            if each.dimension == dimension.code
+        ]
+        base = sum(neutral for neutral, _, _ in own)
+        whole = _effect({there: abs(there - base) for there in points}, points)
+        if any(count is None for _, _, count in own):
+            told_amount = sum(amount for _, amount, count in own if count is not None)
+            whole = whole._replace(amount=told_amount)
+        of_dimensions.append(whole)
+    return _shares(indicators, effects), _shares(dimensions, of_dimensions)
+
+
+def _effect(amount_of: Mapping[int, int], counter: Counter[int]) -> _Effect:
+    found = [(amount_of[there], count) for there, count in counter.items()]
+    return _Effect(
+        sum(count for amount, count in found if amount),
+        sum(amount * count for amount, count in found),
+    )
+
+
+def _shares(
+    parts: Sequence[Indicator | DimensionCap], effects: Sequence[_Effect]
 ) -> list[told_as.Contribution]:
-    """Tell how much each part moves; where it moves a few people only, not even how much."""
-    total = sum(amounts)
+    """Give each part its share of all that is told."""
+    counts = tell([effect.moved for effect in effects])
+    pairs = list(zip(counts, effects, strict=True))
+    total = sum(effect.amount for count, effect in pairs if count is not None)
     return [
         told_as.Contribution(
-            *names, count, None if count is None else amount * PERMILLE // max(1, total)
+            *(part.code, part.name_zh, part.name_en, count),
+            None if count is None else effect.amount * PERMILLE // max(1, total),
         )
-        for names, count, amount in zip(named, tell(moved), amounts, strict=True)
+        for part, (count, effect) in zip(parts, pairs, strict=True)
     ]
 
 
@@ -234,9 +267,12 @@ def _movement(sample: Sample) -> told_as.Movement:
         tier.code for tier in sample.challenger.scorecard.tiers
     ]
     return told_as.Movement(
-        stability_index=round(index, 3),
+        # Two digits: a few people of a hundred move the third.
+        stability_index=round(index, 2),
         level=told_as.level_of(index),
-        mean_change_points=_tenth(mean(sample.changes)),
+        mean_change_points=_mean(
+            mean(sample.changes), sample.participants, sample.challenger.scorecard
+        ),
         bands=[
             told_as.MoveBand(least, most, count, _share(count, whole))
             for (least, most), count in zip(MOVES, tell(counts), strict=True)
@@ -264,9 +300,14 @@ def _parity(sample: Sample) -> told_as.Parity:
     # Groups must be the same people under both scorecards; the sample counted them so.
     return told_as.Parity(
         age_bands=_groups(sides, ages, names),
-        districts=_groups(
-            sides, districts, {code: code for each in districts for code in each or ()}
-        ),
+        # There are thousands of districts: that one has a few people would tell of them too.
+        districts=[
+            each
+            for each in _groups(
+                sides, districts, {code: code for each in districts for code in each or ()}
+            )
+            if each.people is not None
+        ],
     )
 
 
@@ -303,12 +344,28 @@ def _group_side(side: SideSample, spread: Spread) -> told_as.GroupSide:
             most = min(PERMILLE, (reached + bool(reached) * (K - 1)) * PERMILLE // told(group))
             is_low = most * PERMILLE // usual < told_as.PARITY_LOW_PERMILLE
         tiers.append(told_as.GroupTier(tier.code, share, ratio, is_low))
-    difference = mean(spread) - mean(side.spread)
-    return told_as.GroupSide(_tenth(mean(spread)), _tenth(difference), tiers)
+    there, base = mean(spread), _base(side.scorecard)
+    return told_as.GroupSide(
+        base + _mean(there - base, group, side.scorecard),
+        _mean(there - mean(side.spread), group, side.scorecard),
+        tiers,
+    )
 
 
-def _tenth(value: Fraction) -> float:
-    return round(float(value), 1) + 0.0  # never a minus zero
+def _base(scorecard: Scorecard) -> int:
+    return sum(each.neutral_points for each in scorecard.indicators)
+
+
+def _mean(away: Fraction, whose: int, scorecard: Scorecard) -> float:
+    """Return how far a mean is away from where it is known to begin, as it may be told.
+
+    Whoever knows by how much a scorecard moves each of a few people would count them by an exact
+    mean. It is told in whole steps, rounded towards the beginning; K people who move by a tenth of
+    the range move it by a step, and no step is finer than a tenth of a point.
+    """
+    needed = Fraction(K * scorecard.range_points, 10 * whose)
+    step = next(step for step in _MEAN_STEPS if step >= needed)
+    return round(float(int(away / step) * step), 1) + 0.0  # never a minus zero
 
 
 def _thousandth(value: Fraction) -> float:
