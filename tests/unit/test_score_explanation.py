@@ -5,6 +5,8 @@ Method: the shipped scorecard with records on known days.
 
 from datetime import date, timedelta
 
+import msgspec
+
 from backend.record.rules.life import Record
 from backend.score.rules.advice import Help, advise
 from backend.score.rules.contribution import weigh
@@ -69,7 +71,7 @@ def test_reasons_tell_what_lowered_and_what_raised_in_order_of_effect() -> None:
         ("months_since_volunteering", 20),
         ("library_returns", 6),
     ]
-    assert found[0].text_en == "1 judgments left unperformed"
+    assert found[0].text_en == "Judgments left unperformed: 1"
     assert found[0].records == [judgment]
 
 
@@ -142,7 +144,7 @@ def test_of_several_items_the_one_whose_repair_gives_most_is_named() -> None:
 def test_a_settled_debt_is_said_with_its_own_number() -> None:
     unpaid = record("transit_fare_unpaid", 20, quantity=4)
     (found,) = [each for each in helps(unpaid) if each.indicator == "transit_fares_unpaid"]
-    assert found.text_en == "Settle 4 unpaid transit fare"
+    assert found.text_en == "Settle unpaid transit fares: 4"
     assert found.gain_points == 25
 
 
@@ -158,3 +160,39 @@ def test_nothing_is_said_to_help_where_the_cap_is_reached() -> None:
     records += [record("civic_honour", 3, number=10 + n) for n in range(3)]
     assert score_records(SHIPPED, records, AS_OF).dimensions["civic"] == 150
     assert "civic" not in {each.dimension for each in helps(*records)}
+
+
+def test_the_texts_that_come_with_the_service_are_right_for_none_one_and_many() -> None:
+    """English bends a noun after a number, so no number stands in front of one it may bend."""
+    for indicator in SHIPPED.indicators:
+        for text in (indicator.text_en, *([indicator.help_en] if indicator.can_act else [])):
+            number = "{step}" if "{step}" in text else "{value}"
+            is_fixed = number == "{step}" and not CATALOGUE.classes[indicator.classes[0]].is_adverse
+            assert is_fixed or number not in text or text.endswith(f": {number}"), text
+
+
+def test_a_ratio_that_few_records_stand_behind_is_not_told_as_if_it_were_all_of_them() -> None:
+    """One bill, paid on time, counts as 81 %: nobody is told that a fifth was paid late."""
+    for indicator in SHIPPED.indicators:
+        if indicator.aggregate == "ratio":
+            share = indicator.neutral_value // 10
+            assert f"不足{indicator.minimum_count}" in indicator.text_zh, indicator.code
+            assert f"{share}%" in indicator.text_zh, indicator.code
+            assert f"missing to {indicator.minimum_count} " in indicator.text_en, indicator.code
+            assert f"{share} %" in indicator.text_en, indicator.code
+
+
+def test_no_more_is_said_to_help_than_was_tried_out() -> None:
+    """A step that no simulation has room for is told as what was simulated (line 8)."""
+    for code in ("pledges_kept", "volunteer_hours"):
+        looks = [each for each in SHIPPED.indicators if each.code == code]
+        wide = [
+            msgspec.structs.replace(each, help_step=100_000, curve=[(0, 10), (100_000, 30)])
+            for each in looks
+        ]
+        others = [each for each in SHIPPED.indicators if each.code != code]
+        others = [msgspec.structs.replace(each, can_act=False) for each in others]
+        scorecard = msgspec.structs.replace(SHIPPED, indicators=[*others, *wide])
+        for found in advise(Ground(scorecard, CATALOGUE, []), today=AS_OF):
+            done = sum(each.quantity for each in found.changes if isinstance(each, Add))
+            assert f" {done} " in f" {found.text_en.replace(')', ' ').replace('(', ' ')} "

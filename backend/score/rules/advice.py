@@ -66,10 +66,7 @@ def advise(ground: Ground, *, today: date) -> list[Help]:
 def _help(ground: Ground, indicator: Indicator, changes: list[Change], gain_points: int) -> Help:
     repaired = {each.record_id for each in changes if isinstance(each, Repair)}
     records = [each for each in ground.records if each.record_id in repaired]
-    step = indicator.help_step
-    if records:
-        is_sum = indicator.aggregate == "sum"
-        step = sum(each.quantity for each in records) if is_sum else len(records)
+    step = _size(indicator, changes, records)
     return Help(
         indicator=indicator.code,
         dimension=indicator.dimension,
@@ -79,6 +76,14 @@ def _help(ground: Ground, indicator: Indicator, changes: list[Change], gain_poin
         changes=changes,
         records=records,
     )
+
+
+def _size(indicator: Indicator, changes: Sequence[Change], records: Sequence[Record]) -> int:
+    """Return how much is done: what was tried out, which may be less than a step or more."""
+    if indicator.aggregate in {"sum", "ratio"}:
+        added = sum(each.quantity for each in changes if isinstance(each, Add))
+        return added + sum(each.quantity for each in records)
+    return indicator.help_step if indicator.aggregate == "max" and not records else len(changes)
 
 
 def _step_of(ground: Ground, indicator: Indicator, today: date) -> list[Change]:
