@@ -14,6 +14,8 @@ import msgspec
 import pytest
 
 from backend.app import House
+from backend.kit.ids import new_id
+from backend.kit.postgres import Tx
 from backend.record import service
 from backend.record.jobs import purge_records, send_submission
 from backend.record.rules.layout import PLAIN
@@ -22,6 +24,7 @@ from backend.record.service import purge as purge_service
 from backend.score import service as score
 from backend.score.jobs import recompute_due
 from backend.worker import purge_ended_records
+from tests.conftest import NOW
 from tests.support.citizen import national_id
 from tests.support.world import App, World
 
@@ -246,6 +249,44 @@ async def test_lines_kept_aside_go_after_their_time_and_their_counts_stay(world:
             tx, source_code="city_library", submission_id=taken.submission_id
         )
     assert kept.rejected == 1
+
+
+async def test_looking_for_old_lines_reads_none_that_stay(tx: Tx):
+    """A department's file of a million bad lines must not make every purge read them all."""
+    ids = [new_id(NOW - timedelta(days=day)) for day in range(184)]
+    await tx.execute(
+        """INSERT INTO submission (submission_id, source_code, class_code, batch_id,
+               content_digest, accepted, rejected, bytes_done, lines_done, received_at)
+           SELECT id, 'city_library', 'library_return', 'b-' || ordinality, sha256('x'), 0, 100,
+               1, 100, $2::timestamptz - (ordinality - 1) * interval '1 day'
+           FROM unnest($1::uuid[]) WITH ORDINALITY AS given (id, ordinality)""",
+        ids,
+        NOW,
+    )
+    await tx.execute(
+        """INSERT INTO submission_error (submission_id, line_number, fault_number, column_name,
+               code, message, row_sealed)
+           SELECT id, line, 0, '', 'json_broken', 'x', 'x'
+           FROM unnest($1::uuid[]) AS id, generate_series(1, 100) AS line""",
+        ids,
+    )
+    # Only who owns a table may count it for the planner.
+    await tx.execute("""SET LOCAL ROLE NONE""")
+    await tx.execute("""ANALYZE submission, submission_error""")
+    await tx.execute("""SET LOCAL ROLE creditplus_app""")
+    before = await _read_row_by_row(tx)
+    assert await service.purge_faults(tx, now=NOW) == 300
+    assert await service.purge_faults(tx, now=NOW) == 0
+    assert await _read_row_by_row(tx) == before
+
+
+async def _read_row_by_row(tx: Tx) -> int:
+    """Return how many rows this transaction has read without an index."""
+    return await tx.fetch_value(
+        int,
+        """SELECT sum(seq_tup_read)::bigint FROM pg_stat_xact_user_tables
+           WHERE relname IN ('submission', 'submission_error')""",
+    )
 
 
 async def test_a_purge_takes_a_batch_at_a_time_and_each_has_its_proof(

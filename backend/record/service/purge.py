@@ -10,7 +10,7 @@ import msgspec
 
 from backend.kit.clock import city_date
 from backend.kit.crypto import Vault
-from backend.kit.ids import new_id
+from backend.kit.ids import first_id_at, new_id
 from backend.kit.postgres import ReadTx, Tx
 from backend.kit.problem import Refusal
 from backend.record.rules.fault import Fault
@@ -87,13 +87,14 @@ async def purge_ended(tx: Tx, *, vault: Vault, now: datetime) -> int:
 
 async def purge_faults(tx: Tx, *, now: datetime) -> int:
     """Delete a batch of the lines kept aside that are past their time, with their faults."""
-    return await store.delete_faults(tx, received_before=quarantine_end(now), limit=FAULTS_A_BATCH)
+    first_kept = first_id_at(quarantine_end(now))
+    return await store.delete_faults(tx, first_kept=first_kept, limit=FAULTS_A_BATCH)
 
 
 async def count_purge(tx: ReadTx, *, now: datetime) -> PurgeCount:
     """Return what a purge would delete now."""
     ended = await store.count_ended(tx, today=city_date(now))
-    faults = await store.count_faults(tx, received_before=quarantine_end(now))
+    faults = await store.count_faults(tx, first_kept=first_id_at(quarantine_end(now)))
     return PurgeCount(versions=ended.versions, faults=faults)
 
 

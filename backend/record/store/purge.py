@@ -1,7 +1,7 @@
 """SQL that deletes what has ended, and keeps the proof of it."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date
 from uuid import UUID
 
 import msgspec
@@ -129,26 +129,25 @@ async def insert_purge(
     )
 
 
-async def delete_faults(tx: Tx, *, received_before: datetime, limit: int) -> int:
-    """Delete faults of submissions that came in before a moment, with their lines."""
+async def delete_faults(tx: Tx, *, first_kept: UUID, limit: int) -> int:
+    """Delete faults of submissions before one, with their lines; ids grow with time."""
     return await tx.execute(
         """DELETE FROM submission_error
-           WHERE (submission_id, line_number, fault_number) IN (
-               SELECT submission_id, line_number, fault_number
-               FROM submission JOIN submission_error USING (submission_id)
-               WHERE received_at < $1 LIMIT $2)""",
-        received_before,
+           WHERE ctid = ANY(ARRAY(
+               SELECT ctid FROM submission_error
+               WHERE submission_id < $1
+               ORDER BY submission_id, line_number, fault_number LIMIT $2))""",
+        first_kept,
         limit,
     )
 
 
-async def count_faults(tx: ReadTx, *, received_before: datetime) -> int:
+async def count_faults(tx: ReadTx, *, first_kept: UUID) -> int:
     """Return how many faults `delete_faults` would delete, were there no bound."""
     return await tx.fetch_value(
         int,
-        """SELECT count(*) FROM submission JOIN submission_error USING (submission_id)
-           WHERE received_at < $1""",
-        received_before,
+        """SELECT count(*) FROM submission_error WHERE submission_id < $1""",
+        first_kept,
     )
 
 
