@@ -1,6 +1,6 @@
 """An event is a fact that something else must follow; it is carried out at least once."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -20,3 +20,14 @@ class Event(msgspec.Struct, frozen=True):
     topic: str
     subject_id: UUID | None
     payload: dict[str, Any]
+
+
+def handed_at_of(now: datetime, wait: timedelta | None) -> datetime | None:
+    """Return since when an event counts as handed over; None when it is to be at once.
+
+    One that waits is written as handed over so long ago that it is due again after `wait`.
+    """
+    if wait is None:
+        return None
+    assert timedelta(0) < wait < HAND_OVER_AGAIN_AFTER, "a wait ends before others begin anew"
+    return now + wait - HAND_OVER_AGAIN_AFTER

@@ -11,20 +11,28 @@ from backend.event.rules import (
     HAND_OVER_MAX,
     KEPT_AFTER_DONE,
     Event,
+    handed_at_of,
 )
 from backend.kit.ids import new_id
 from backend.kit.postgres import ReadTx, Tx
 
 
 async def emit(
-    tx: Tx, *, topic: str, subject_id: UUID | None, payload: dict[str, Any], now: datetime
+    tx: Tx,
+    *,
+    topic: str,
+    subject_id: UUID | None,
+    payload: dict[str, Any],
+    now: datetime,
+    wait: timedelta | None = None,
 ) -> UUID:
     """Write an event in the transaction of its cause and return its id.
 
-    `payload` holds ids and codes only: it is kept for a week after it was carried out.
+    `payload` holds ids and codes only: it is kept for a week after it was carried out. `wait`, less
+    than a minute, is how long nobody looks at it.
     """
     event = Event(new_id(now), topic, subject_id, payload)
-    await store.insert_event(tx, event, now)
+    await store.insert_event(tx, event, now, handed_at=handed_at_of(now, wait))
     return event.event_id
 
 

@@ -8,16 +8,19 @@ from backend.event.rules import Event
 from backend.kit.postgres import ReadTx, Tx
 
 
-async def insert_event(tx: Tx, event: Event, created_at: datetime) -> None:
+async def insert_event(
+    tx: Tx, event: Event, created_at: datetime, *, handed_at: datetime | None
+) -> None:
     """Write one event."""
     await tx.execute(
-        """INSERT INTO outbox (event_id, topic, subject_id, payload, created_at)
-           VALUES ($1, $2, $3, $4, $5)""",
+        """INSERT INTO outbox (event_id, topic, subject_id, payload, created_at, handed_at)
+           VALUES ($1, $2, $3, $4, $5, $6)""",
         event.event_id,
         event.topic,
         event.subject_id,
         event.payload,
         created_at,
+        handed_at,
     )
 
 

@@ -25,6 +25,7 @@ from backend.record import service
 from backend.record.api import submissions
 from backend.record.rules import upload as rules
 from backend.record.rules.upload import PART_BYTES
+from backend.record.store.version import lock_source
 from backend.worker import sweep
 from tests.support.served import served
 from tests.support.source import (
@@ -323,6 +324,24 @@ async def test_two_workers_at_once_take_every_line_once(wire: Wire) -> None:
     taken = await wire.software.look(submission_id)
     assert (taken["lines"], taken["accepted"]) == (30_000, 30_000)
     assert await world.count("record") == 30_000
+    assert await nothing_lies(world)
+
+
+async def test_files_of_one_source_wait_their_turn_without_holding_the_worker(wire: Wire) -> None:
+    """However many a department hands in at once, one of the worker's jobs is at them, and the
+    others are for everybody else's events."""
+    await wire.software.send(file_of(100))
+    world = wire.world
+    async with world.database.write() as busy:
+        await lock_source(busy, wire.software.source_code)  # as another file's turn does
+        async with asyncio.timeout(3):
+            await world.work()
+        assert await world.count("record") == 0
+    assert await world.work() == 0, "it is looked at again, but not at once"
+    assert isinstance(world.clock, FixedClock)
+    world.clock.advance(timedelta(seconds=rules.TURN_WAIT_SECONDS + 1))
+    await world.work()
+    assert await world.count("record") == 100
     assert await nothing_lies(world)
 
 

@@ -24,6 +24,8 @@ UPLOADS_WAITING_MAX = 20
 # too: another file of the same source waits for it.
 CHUNKS_PER_TURN = 5
 TURN_MILLISECONDS = 5_000
+# A file whose source is busy with another is looked at again after so long.
+TURN_WAIT_SECONDS = 2
 
 _FORMS: dict[str, Form] = {
     "text/csv": "csv",

@@ -6,7 +6,7 @@ held but a row that says how far the file is.
 
 import asyncio
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 from uuid import UUID
 
@@ -27,6 +27,7 @@ from backend.record.rules.submission import (
 from backend.record.rules.upload import (
     CHUNKS_PER_TURN,
     TURN_MILLISECONDS,
+    TURN_WAIT_SECONDS,
     UPLOAD_KEPT,
     UPLOADS_WAITING_MAX,
     Sending,
@@ -38,6 +39,7 @@ from backend.record.service.submission import open_submission, take_chunk
 from backend.record.store import submission as submission_store
 from backend.record.store import upload as store
 from backend.record.store.upload import UploadPart
+from backend.record.store.version import try_lock_source
 
 T = TypeVar("T")
 
@@ -140,7 +142,8 @@ async def take_upload(tx: Tx, *, submission_id: UUID, vault: Vault, now: datetim
     """Take the next lines of a submission's file in; when it is complete, the file goes.
 
     An event says that there is more. Run twice, or by two at once, it goes on where it stands:
-    whoever has the lock on the submission.
+    whoever has the lock on the submission. While the source is busy with another file, this one
+    is left for later: however many a source hands in, one job of the worker is at them.
     """
     submission = await submission_store.lock_submission(tx, submission_id)
     laid_down = await store.find_laid_down(tx, submission_id)
@@ -149,6 +152,9 @@ async def take_upload(tx: Tx, *, submission_id: UUID, vault: Vault, now: datetim
     if submission.completed_at is not None:
         # Somebody sent the rest by command: what lies here is needed no more.
         await store.delete_upload(tx, laid_down.upload_id)
+        return
+    if not await try_lock_source(tx, submission.source_code):
+        await _go_on(tx, submission_id, now=now, wait=timedelta(seconds=TURN_WAIT_SECONDS))
         return
     layout = msgspec.convert(laid_down.layout, Layout)
     record_class = await check_sender(
@@ -216,10 +222,14 @@ class _Parts:
         return content[byte - part.begin_byte :]
 
 
-async def _go_on(tx: Tx, submission_id: UUID, *, now: datetime) -> None:
+async def _go_on(
+    tx: Tx, submission_id: UUID, *, now: datetime, wait: timedelta | None = None
+) -> None:
     """Let the worker take (more of) a submission in, once this transaction is committed."""
     payload = {"submission_id": str(submission_id)}
-    await event.emit(tx, topic=SUBMISSION_UPLOADED, subject_id=None, payload=payload, now=now)
+    await event.emit(
+        tx, topic=SUBMISSION_UPLOADED, subject_id=None, payload=payload, now=now, wait=wait
+    )
 
 
 def _part_aad(upload_id: UUID, begin: int) -> str:

@@ -19,6 +19,15 @@ async def lock_source(tx: Tx, source_code: str) -> None:
     )
 
 
+async def try_lock_source(tx: Tx, source_code: str) -> bool:
+    """Take the turn of `lock_source` if it is free; False, at once, when somebody has it."""
+    return await tx.fetch_value(
+        bool,
+        """SELECT pg_try_advisory_xact_lock(hashtextextended('record|' || $1::text, 0))""",
+        source_code,
+    )
+
+
 async def list_held(tx: ReadTx, source_code: str, external_ids: Sequence[str]) -> list[Held]:
     """Return what is on file under some numbers of a source, once for each person."""
     return await tx.fetch_all(
