@@ -268,6 +268,27 @@ async def test_a_scorecard_without_what_programmes_ask_for_is_not_approved(desk:
     assert "library" in fault
 
 
+async def test_a_scorecard_that_counts_otherwise_what_programmes_ask_for_is_not_approved(
+    desk: Desk,
+):
+    """Ten hours that were promised to be enough are not ten records (line 9)."""
+    async with desk.house.database.write() as tx:
+        await programme.publish_packaged(tx, now=desk.house.clock.now())
+    place = EXAMPLE.index('code = "volunteer_hours"')
+    await desk.submit(
+        EXAMPLE[:place] + EXAMPLE[place:].replace('aggregate = "sum"', 'aggregate = "count"', 1)
+    )
+    report = await desk.report()
+    with pytest.raises(Refusal) as caught:
+        await desk.approve(report, "王强")
+    assert caught.value.code == "scorecard_dependants"
+    (fault,) = caught.value.facts["faults"]  # type: ignore[misc] - a list of texts
+    assert fault.startswith(
+        "programme library version 1, rule: indicator.volunteer_hours was a sum"
+    )
+    assert "would be a count" in fault
+
+
 async def test_a_programme_published_at_the_same_moment_asks_the_new_scorecard(desk: Desk):
     """Nobody's rule asks what is no longer answered, not even for one version (line 9)."""
     await desk.submit(EXAMPLE.replace('code = "volunteer_hours"', 'code = "hours_of_volunteering"'))
