@@ -18,7 +18,7 @@ from backend.calendar.rules import (
 )
 from backend.cli.environment import Fault, command_settings, run
 from backend.cli.partner import JSON_OPTION, in_transaction
-from backend.kit.clock import SystemClock
+from backend.kit.clock import SystemClock, city_date
 from backend.kit.postgres import Tx
 
 _WEEKEND = 5
@@ -74,7 +74,7 @@ def _content(file: Path) -> bytes:
 @JSON_OPTION
 def calendar_show(*, year: int | None, as_json: bool) -> None:
     """Show where a year differs from plain weeks: holidays, and weekends that are worked."""
-    chosen = year or SystemClock().now().year
+    chosen = year or city_date(SystemClock().now()).year
 
     async def find(tx: Tx) -> list[WorkDay]:
         return await service.list_year(tx, year=chosen)
