@@ -6,6 +6,7 @@ gets, byte for byte, and no table may have changed.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from uuid import UUID, uuid4
 
 import httpx
@@ -115,7 +116,10 @@ async def test_a_partners_token_opens_nothing_of_the_citizens(
 
 @pytest.mark.parametrize(
     "path",
-    ["/v1/me/accesses", "/v1/me/consents", "/v1/me/records", "/v1/me/score", "/v1/me/programmes"],
+    [
+        *("/v1/me/accesses", "/v1/me/consents", "/v1/me/records", "/v1/me/programmes"),
+        *("/v1/me/score", "/v1/me/score/history", "/v1/me/score/changes"),
+    ],
 )
 async def test_lists_hold_the_own_things_only(scene: Scene, path: str) -> None:
     """What Lin sees has ids; none of them is in what anybody else sees."""
@@ -152,6 +156,21 @@ async def test_a_cursor_of_another_citizen_opens_no_page_of_hers(scene: Scene, p
     assert theirs.status_code == 200
     assert not ids_in(hers) & ids_in(theirs.text)
     assert ids_in(hers)
+
+
+@pytest.mark.parametrize("kind", ["repair", "expire"])
+async def test_nobody_tries_out_what_is_on_record_about_another(scene: Scene, kind: str) -> None:
+    """A record of hers is, to anybody else, one that never was."""
+    record_id = (await scene.lin.call("GET", "/v1/me/records")).json()["items"][0]["record_id"]
+    for name in ("participant", "stranger"):
+        app = scene.apps[name]
+        bodies = [
+            {"changes": [{"kind": kind, "record_id": each}]} for each in (record_id, str(uuid4()))
+        ]
+        send = partial(app.call, "POST", "/v1/me/score/simulations")
+        answers = [await scene.unchanged(partial(send, body)) for body in bodies]
+        assert answers[0].status_code in (404, 422)
+        assert same(*answers)
 
 
 @pytest.mark.parametrize("client", PARTNERS)
