@@ -170,7 +170,6 @@ async def create_submission(
             total_seconds=UPLOAD_SECONDS,
         ),
         client_id=source.client_id,
-        client_id=source.client_id,
         sending=Sending(source.source_code, class_code, batch_id, layout),
         vault=vault,
         clock=clock,
