@@ -106,15 +106,17 @@ def compare(
 
 
 class _Look(NamedTuple):
-    """An indicator as one scorecard has it, and what its values count."""
+    """An indicator as one scorecard has it, what its values count, and which scorecard it is."""
 
     indicator: Indicator
     unit: Unit
+    version: str
 
 
 def _looks(scorecard: Scorecard, units: Mapping[str, Unit]) -> dict[str, _Look]:
     return {
-        each.code: _Look(each, units.get(each.code, Unit("", ""))) for each in scorecard.indicators
+        each.code: _Look(each, units.get(each.code, Unit("", "")), scorecard.version)
+        for each in scorecard.indicators
     }
 
 
@@ -138,8 +140,8 @@ def _base(
         points_before=base_before,
         points_after=base_after,
         delta_points=base_after - base_before,
-        text_zh=f"评分卡由 {before.version} 换为 {after.version}，没有记录时的起点{zh}",
-        text_en=f"Scorecard {after.version} took the place of {before.version}: "
+        text_zh=f"按评分卡 {after.version}而不是 {before.version}：没有记录时的起点{zh}",
+        text_en=f"By scorecard {after.version} instead of {before.version}: "
         f"where everybody without records starts {en}",
     )
 
@@ -174,15 +176,22 @@ def _item(
 def _moved(
     look_before: _Look, look_after: _Look, before: int | None, after: int | None
 ) -> tuple[str, str]:
-    """Say how a value moved: "从 12 小时变为 18 小时", "from 12 to 18 hours"."""
+    """Say how a value moved: "从 12 小时变为 18 小时", "from 12 to 18 hours".
+
+    Two scores may be compared backwards too, so none of two scorecards is called the new one.
+    """
     if after is None:
         assert before is not None, "an indicator is in one of the two scorecards"
-        return "新的评分卡不再看这一项", "the new scorecard no longer looks at it"
-    indicator, unit = look_after
+        return (
+            f"只有评分卡 {look_before.version} 看这一项",
+            f"only scorecard {look_before.version} looks at it",
+        )
+    indicator, unit, version = look_after
     now = _shown(indicator, after)
     if before is None:
-        return f"新的评分卡开始看这一项，现在 {now}{_zh(unit)}", (
-            f"the new scorecard looks at it, at {now}{_en(unit, after)}"
+        return (
+            f"只有评分卡 {version} 看这一项：{now}{_zh(unit)}",
+            f"only scorecard {version} looks at it, at {now}{_en(unit, after)}",
         )
     then, unit_before = _shown(look_before.indicator, before), look_before.unit
     if unit_before != unit:
