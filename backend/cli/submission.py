@@ -73,6 +73,8 @@ def submission_send(*, file: Path, as_json: bool, **said: Any) -> None:
     """
     settings = command_settings()
     form: Form = said["form"] or ("jsonl" if file.suffix in {".jsonl", ".ndjson"} else "csv")
+    if form == "jsonl" and said["columns"]:
+        raise Fault("JSON lines have our names: --column is for CSV")
     if form == "jsonl" and said["encoding"] != "utf-8":
         raise Fault("JSON lines are UTF-8")
     layout = Layout(form=form, encoding=said["encoding"], columns=_columns(said["columns"]))

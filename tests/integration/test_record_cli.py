@@ -165,6 +165,7 @@ def test_a_submission_is_shown_and_its_bad_lines_are_fetched_by_whoever_owns_the
         ("--column", "version=a", "--column", "version=b"),
         ("--column", "occurred_on=a", "--column", "ended_on=a"),
         ("--format", "jsonl", "--encoding", "gb18030"),
+        ("--format", "jsonl", "--column", "quantity=数量"),
     ],
 )
 def test_an_impossible_layout_is_refused_before_anything_is_read(run: Run, tmp_path, options):

@@ -80,6 +80,7 @@ def test_an_encoding_that_contradicts_the_type_is_refused(
         [":x"],
         ["shoe_size:x"],
         ["national_id:a", "national_id:b"],
+        ["occurred_on:a", "ended_on:a"],
         ["national_id:" + "x" * 65],
         ["national_id:a\nb"],
     ],
@@ -87,6 +88,12 @@ def test_an_encoding_that_contradicts_the_type_is_refused(
 def test_a_column_has_one_of_our_names_and_one_header(columns: list[str]) -> None:
     with pytest.raises(Refusal, match="parameter_invalid"):
         layout_of("text/csv", columns=columns)
+
+
+def test_json_lines_have_our_names() -> None:
+    """What would be ignored is refused: the sender thinks it was heard."""
+    with pytest.raises(Refusal, match="parameter_invalid"):
+        layout_of("application/jsonl", columns=["quantity:amount"])
 
 
 @given(st.lists(st.binary(min_size=1, max_size=40), max_size=20))

@@ -63,6 +63,9 @@ def read_layout(
     if None not in {said, encoding} and said != encoding:
         fault = "is not the encoding that Content-Type names"
         raise Refusal("parameter_invalid", errors=[{"name": "encoding", "message": fault}])
+    if form == "jsonl" and columns:
+        fault = "is for CSV: the members of JSON lines have our names"
+        raise Refusal("parameter_invalid", errors=[{"name": "column", "message": fault}])
     given: Encoding = "gb18030" if "gb18030" in {named, encoding} else "utf-8"
     return Layout(form=form, encoding=given, columns=_columns(columns))
 
