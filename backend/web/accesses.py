@@ -12,6 +12,7 @@ from backend.kit.postgres import Database
 from backend.ledger import service as ledger
 from backend.ledger.rules import AccessEntry, AccessPage
 from backend.programme.rules.eligibility import ACTION
+from backend.record.service.looking import DATA_KIND as RECORDS_KIND
 from backend.web.programme_words import ProgrammeWords, name_of, programme_words
 from backend.web.render import render_page
 from backend.web.session import AnyRequest, Visit, Visitor, signed_in
@@ -19,11 +20,18 @@ from backend.web.words import NOTHING, Text
 
 _ACTIONS = {
     ACTION: Text("核验是否符合资格", "Checked whether you are eligible"),
+    "record:read": Text("查看信用信息", "Looked at records"),
 }
 _DISCLOSED = {
     "eligible": Text("符合", "Eligible"),
     "not_eligible": Text("不符合（不说明原因）", "Not eligible (no reason given)"),
 }
+# What is told as a number: "versions:3".
+_COUNTED = {
+    "versions": Text("信用信息 {} 个版本", "Versions of records: {}"),
+    "lines": Text("文件中的 {} 行", "Lines of a file: {}"),
+}
+_RECORDS = Text("信用信息", "Records")
 
 
 class AccessItem(msgspec.Struct, frozen=True):
@@ -60,14 +68,24 @@ def _item(entry: AccessEntry, programmes: dict[str, ProgrammeWords]) -> AccessIt
         actor=Text(entry.actor_name_zh, entry.actor_name_en),
         action=_worded(_ACTIONS, entry.action),
         programme=name_of(programmes, entry.programme_code) if entry.programme_code else NOTHING,
-        disclosed=_worded(_DISCLOSED, entry.disclosed),
+        disclosed=_disclosed(entry.disclosed),
         purpose=Text(entry.purpose_zh, entry.purpose_en),
         data_kinds=[_data_kind(code) for code in entry.data_kinds],
         consent_id="" if entry.consent_id is None else str(entry.consent_id),
     )
 
 
+def _disclosed(code: str) -> Text:
+    kind, _, count = code.partition(":")
+    if kind in _COUNTED and count.isdecimal():
+        words = _COUNTED[kind]
+        return Text(words.zh.format(count), words.en.format(count))
+    return _worded(_DISCLOSED, code)
+
+
 def _data_kind(code: str) -> Text:
+    if code == RECORDS_KIND:
+        return _RECORDS
     kind = DATA_KINDS.get(code)
     return Text(code, code) if kind is None else Text(kind.name_zh, kind.name_en)
 
