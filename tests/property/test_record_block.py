@@ -28,6 +28,8 @@ BIRTHS = [
     *(date(2008, 11, 21), date(2010, 5, 5)),
 ]
 
+PADS = [" ", "\t", "\u3000", "\x1c", "\xa0", " " * LINE_BYTES_MAX]
+
 people = st.builds(national_id, st.integers(1, 4), st.sampled_from(BIRTHS))
 days = st.one_of(
     st.integers(0, 4_000).map(lambda back: str(TODAY - timedelta(days=back))),
@@ -66,9 +68,18 @@ def blocks(draw: st.DrawFn) -> tuple[list[str], list[list[bytes]], str]:
     changed = st.tuples(right, st.integers(0, len(columns) - 1), anything).map(
         lambda each: [*each[0][: each[1]], each[2], *each[0][each[1] + 1 :]]
     )
+    # Around an identity number nothing is seen, but for what no line may hold.
+    person = columns.index("national_id")
+    padded = st.tuples(right, st.booleans(), st.sampled_from(PADS)).map(
+        lambda each: [
+            *each[0][:person],
+            each[0][person] + each[2] if each[1] else each[2] + each[0][person],
+            *each[0][person + 1 :],
+        ]
+    )
     raw = st.binary(max_size=30).map(lambda each: each.replace(b"\n", b""))
     lines = st.one_of(
-        *(right.map(line), right.map(line), changed.map(line), right.map(line), raw),
+        *(right.map(line), right.map(line), changed.map(line), padded.map(line), raw),
         right.map(lambda cells: line(cells) + b"\r"),
         right.map(lambda cells: line([f'"{cell}"' for cell in cells])),
         st.lists(anything, max_size=9).map(line),
@@ -89,6 +100,14 @@ def alone(reader: RowReader, line: Line) -> Row | list[Fault] | None:
 @given(blocks(), st.sampled_from(sorted(CLASSES)))
 @example(
     (["national_id", "external_id", "occurred_on"], [[b"\xe4", b"\xb8\xad,,"]], "utf-8"),
+    "library_return",
+)
+@example(
+    (
+        ["occurred_on", "external_id", "national_id"],
+        [[f"2026-05-01,a,{national_id()}".encode() + b" " * LINE_BYTES_MAX]],
+        "utf-8",
+    ),
     "library_return",
 )
 def test_lines_say_among_many_what_they_say_alone(drawn, code):
