@@ -46,10 +46,8 @@ class Words(NamedTuple):
     en: str
 
 
-# Who takes the step of a dispute or a repair does it by a verb; the source's steps come with
-# higher versions, and time takes its own.
-TAKEN_BY_VERB = (Step.DISPUTE, Step.CONFIRM, Step.REPAIR)
-
+# Disputes and repairs are taken by verbs (`service.life`); the source's steps come with higher
+# versions, and time takes its own.
 STEPS: dict[tuple[Status, Step], Status] = {
     (Status.STANDING, Step.DISPUTE): Status.DISPUTED,
     (Status.STANDING, Step.REPAIR): Status.REPAIRED,
