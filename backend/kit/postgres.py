@@ -33,6 +33,8 @@ _AWAY = (
     # A server that is killed says good-bye on idle connections; one handed out between that
     # message and its end can't begin anything ("another operation is in progress").
     asyncpg.InternalClientError,
+    # Two that waited for each other: the server ended one of them, and it may come again.
+    asyncpg.exceptions.DeadlockDetectedError,
     asyncpg.exceptions.OperatorInterventionError,
     asyncpg.exceptions.TooManyConnectionsError,
 )

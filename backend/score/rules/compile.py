@@ -29,6 +29,7 @@ _NAME = re.compile(r"[a-z0-9_.-]+")
 # the last one of any month: no day of an earlier month is missing then). Windows follow.
 _AS_OF, _MONTH, _DAY = "$1::date", "$2::integer", "$3::integer"
 _FIXED = 3
+_HASHED_FROM, _HASHED_LEAST = 5, 9
 _STANDS = (
     "record.superseded_at IS NULL AND record.disputed_at IS NULL AND record.repaired_at IS NULL"
 )
@@ -81,7 +82,8 @@ def compile_recompute(scorecard: Scorecard, subjects: Subjects) -> CompiledState
 
     A score is written only in the revision that the statement saw: an older picture never
     overwrites a newer one, and who left meanwhile stays gone. Rows are locked in the order of the
-    ids, so that two statements can't wait for each other.
+    ids, so that two statements can't wait for each other: a list's beforehand, by a step of its
+    own; a range is read and written through indexes in that order, and is spared the step.
     """
     text = _Text(scorecard, subjects)
     moment = text.parameter("timestamptz")
@@ -92,6 +94,9 @@ def compile_recompute(scorecard: Scorecard, subjects: Subjects) -> CompiledState
     settled = ", ".join(f"{column} = changed.{column}" for column in [*figures, "due_on"])
     # Points follow from the values; a row in which they do not was tampered with, and is put right.
     is_otherwise = " OR ".join(f"seen_{column} <> {column}" for column in _KEPT_FIGURES)
+    held, source = "", "changed"
+    if subjects is Subjects.LISTED:
+        held, source = _HELD.format(scores=text.scores), "changed JOIN held USING (subject_id)"
     return text.statement(
         f""",
 changed AS MATERIALIZED (
@@ -100,18 +105,11 @@ changed AS MATERIALIZED (
   FROM scored
   WHERE seen_version <> '{text.version}' OR seen_values <> indicator_values
     OR seen_digest <> input_digest OR {is_otherwise}),
-held AS MATERIALIZED (
-  SELECT score.subject_id
-  FROM score JOIN changed
-    ON score.subject_id = changed.subject_id AND score.revision = changed.revision
-  WHERE {text.scores}
-  ORDER BY score.subject_id
-  FOR NO KEY UPDATE OF score),
-written AS (
+{held}written AS (
   UPDATE score SET {settled},
     revision = score.revision + is_new::integer, scorecard_version = '{text.version}',
     as_of = {_AS_OF}, computed_at = CASE WHEN is_new THEN {moment} ELSE score.computed_at END
-  FROM changed JOIN held USING (subject_id)
+  FROM {source}
   WHERE {text.scores}
     AND score.subject_id = changed.subject_id AND score.revision = changed.revision
   RETURNING new.*, new.revision > old.revision AS is_new),
@@ -122,11 +120,20 @@ kept AS (
 SELECT
   (SELECT count(*) FROM score WHERE {text.scores}) AS seen,
   (SELECT count(*) FROM kept) AS changed,
-  ARRAY(SELECT subject_id FROM changed EXCEPT SELECT subject_id FROM written)
-    AS missed"""  # noqa: S608 - names and numbers that were looked at
+  CASE WHEN (SELECT count(*) FROM changed) = (SELECT count(*) FROM written) THEN '{{}}'
+    ELSE ARRAY(SELECT subject_id FROM changed EXCEPT SELECT subject_id FROM written)
+  END AS missed"""  # noqa: S608 - names and numbers that were looked at
     )
 
 
+_HELD = """held AS MATERIALIZED (
+  SELECT score.subject_id
+  FROM score JOIN changed
+    ON score.subject_id = changed.subject_id AND score.revision = changed.revision
+  WHERE {scores}
+  ORDER BY score.subject_id
+  FOR NO KEY UPDATE OF score),
+"""
 _DIMENSION_COLUMNS = [f"{code}_points" for code in DIMENSIONS]
 _KEPT_FIGURES = ["points", *_DIMENSION_COLUMNS, "due_on"]
 
@@ -359,7 +366,14 @@ def _points(place: int, indicator: Indicator) -> str:
 
 
 def _of(codes: Sequence[str]) -> str:
-    """Return the condition of being of some classes; comparing one by one beats a list of few."""
+    """Return the condition of being of some classes; comparing one by one beats a list of few.
+
+    A list of nine or more is looked up by hash (PostgreSQL's least), so one of several is filled up
+    with texts that are no class.
+    """
+    if len(codes) >= _HASHED_FROM:
+        filled = [*map(_name, codes), *(f"-{each}" for each in range(_HASHED_LEAST - len(codes)))]
+        return f"class_code = ANY ('{{{','.join(filled)}}}'::text[])"
     either = " OR ".join(f"class_code = '{_name(code)}'" for code in codes)
     return f"({either})" if len(codes) > 1 else either
 

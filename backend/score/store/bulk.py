@@ -117,6 +117,7 @@ async def _plan_for_range(tx: ReadTx) -> None:
         """SELECT concat(
              set_config('plan_cache_mode', 'force_custom_plan', true),
              set_config('max_parallel_workers_per_gather', '0', true),
+             set_config('jit', 'off', true),
              set_config('work_mem', '64MB', true),
              set_config('random_page_cost', '1.1', true),
              set_config('enable_hashagg', 'off', true),
@@ -133,6 +134,7 @@ async def _plan_for_list(tx: ReadTx) -> None:
         """SELECT concat(
              set_config('plan_cache_mode', 'force_generic_plan', true),
              set_config('max_parallel_workers_per_gather', '0', true),
+             set_config('jit', 'off', true),
              set_config('random_page_cost', '1.1', true),
              set_config('enable_hashagg', 'off', true),
              set_config('enable_seqscan', 'off', true),
