@@ -154,6 +154,26 @@ async def test_what_was_purged_does_not_come_back_by_the_same_line(world: World)
     assert fault.code == "record_ended"
 
 
+async def test_the_proof_outlives_the_class_in_the_catalogue(world: World):
+    """Once all of a class is purged, an edition may do without it."""
+    await hand_in(world, ENDS)
+    world.clock.advance(DAY)
+    await purge(world)
+    document, sources = service.packaged_texts()
+    document = document.replace(f'"{service.packaged_catalogue().edition}"', '"2027-1"')
+    async with world.database.write() as tx:
+        await service.publish_catalogue(
+            tx,
+            document=document.replace(f'code = "{LATE[1]}"', 'code = "late_book"'),
+            sources=sources,
+            published_by="王工",
+            now=world.clock.now(),
+        )
+    (line,) = await proof_of(world, ENDS)
+    assert line.proof is not None
+    assert line.proof.is_whole
+
+
 async def test_the_proof_finds_the_very_line_and_no_other(world: World):
     await hand_in(world, ENDS, STAYS)
     world.clock.advance(DAY)

@@ -66,6 +66,24 @@ async def list_editions(tx: ReadTx) -> list[ListedEdition]:
     return await store.list_editions(tx)
 
 
+async def get_catalogue_with(tx: ReadTx, *, source_code: str, class_code: str) -> Catalogue:
+    """Return the newest edition that knows a source and a class: what is purged outlives editions.
+
+    Raises Refusal submission_source_unknown, submission_class_unknown (no edition knows both).
+    """
+    catalogue = await get_catalogue(tx)
+    if source_code in catalogue.sources and class_code in catalogue.classes:
+        return catalogue
+    for listed in await store.list_editions(tx):
+        row = await store.find_edition(tx, listed.edition)
+        assert row is not None, "an edition is never taken back"
+        earlier = _known.get(row.digest) or _restored(row)
+        if source_code in earlier.sources and class_code in earlier.classes:
+            return earlier
+    is_known = source_code in catalogue.sources
+    raise Refusal("submission_class_unknown" if is_known else "submission_source_unknown")
+
+
 async def check_sender(tx: Tx, *, source_code: str, class_code: str) -> RecordClass:
     """Return the class a source wants to report; it stays what it is until the transaction ends.
 

@@ -12,7 +12,6 @@ from backend.kit.clock import city_date
 from backend.kit.crypto import Vault
 from backend.kit.ids import first_id_at, new_id
 from backend.kit.postgres import ReadTx, Tx
-from backend.kit.problem import Refusal
 from backend.record.rules.fault import Fault
 from backend.record.rules.layout import COLUMNS, Layout, parse_header, with_known_columns
 from backend.record.rules.line import split_lines
@@ -26,7 +25,7 @@ from backend.record.rules.purge import (
     quarantine_end,
 )
 from backend.record.rules.row import Row, RowReader
-from backend.record.service.catalogue import get_catalogue
+from backend.record.service.catalogue import get_catalogue_with
 from backend.record.store import purge as store
 from backend.record.store.version import lock_source
 
@@ -112,20 +111,15 @@ async def prove_lines(
 
     Raises Refusal submission_source_unknown, submission_class_unknown, submission_header_invalid.
     """
-    catalogue = await get_catalogue(tx)
-    source = catalogue.sources.get(source_code)
-    record_class = catalogue.classes.get(class_code)
-    if source is None:
-        raise Refusal("submission_source_unknown")
-    if record_class is None:
-        raise Refusal("submission_class_unknown")
-    layout = with_known_columns(layout, source.columns_of(class_code))
+    catalogue = await get_catalogue_with(tx, source_code=source_code, class_code=class_code)
+    known_columns = catalogue.sources[source_code].columns_of(class_code)
+    layout = with_known_columns(layout, known_columns)
     lines = split_lines([content], first_number=1, offset=0)
     columns = parse_header(next(lines, None), layout) if layout.form == "csv" else COLUMNS
     reader = RowReader(
         columns,
         layout=layout,
-        record_class=record_class,
+        record_class=catalogue.classes[class_code],
         today=city_date(now),
         takes_ended=True,
     )
