@@ -2,8 +2,8 @@
 
 Cities of growing size on one server, fsync on. In each, by turns: the bare INSERT … SELECT … GROUP
 BY, and a full recompute in which every score comes out new and gets a row of history (the dearest
-there is), by the command an operator runs, in a process whose memory is looked at. Then one in a
-hundred citizens has a changed record, and those alone are worked out again.
+there is), on one connection and on two, by the command an operator runs, in a process whose memory
+is looked at. Then one in a hundred citizens has a changed record, and those alone are worked out again.
 """
 
 import json
@@ -54,6 +54,7 @@ class CityResult:
 
     citizens: int
     bare: list[float] = field(default_factory=list)
+    double: list[float] = field(default_factory=list)
     full: list[float] = field(default_factory=list)
     memory_mb: list[float] = field(default_factory=list)
     unchanged: float = 0.0
@@ -121,17 +122,18 @@ async def _city(
         begin = time.perf_counter()
         await score_bare.insert(ground.connection, _today())
         result.bare.append(time.perf_counter() - begin)
-        await ground.connection.execute(_EVERY_SCORE_IS_OLD)
-        await ground.connection.execute("TRUNCATE score_history")
-        await ground.connection.execute("VACUUM (FULL, ANALYZE) score")
-        await ground.connection.execute("CHECKPOINT")
-        seconds, memory_mb, changed = _full(ground.url)
-        if changed != citizens:
-            raise RuntimeError(f"{changed} of {citizens} scores came out new")
-        result.full.append(seconds)
-        result.memory_mb.append(memory_mb)
-        say(f"  round {number + 1}: bare {result.bare[-1]:.1f} s, full {seconds:.1f} s")
-    result.unchanged, _, _ = _full(ground.url)
+        for connections, seconds in ((1, result.full), (2, result.double)):
+            await _forget(ground.connection)
+            taken, memory_mb, changed = _full(ground.url, connections)
+            if changed != citizens:
+                raise RuntimeError(f"{changed} of {citizens} scores came out new")
+            seconds.append(taken)
+            result.memory_mb.append(memory_mb)
+        say(
+            f"  round {number + 1}: bare {result.bare[-1]:.1f} s, full {result.full[-1]:.1f} s,"
+            f" on two connections {result.double[-1]:.1f} s"
+        )
+    result.unchanged, _, _ = _full(ground.url, 1)
     result.changed_citizens, result.changed = await _changed(ground, citizens)
     return result
 
@@ -140,7 +142,15 @@ def _today() -> date:
     return city_date(SystemClock().now())
 
 
-def _full(url: str) -> tuple[float, float, int]:
+async def _forget(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    """Let every score be of another scorecard, without a history, in tables at rest."""
+    await connection.execute(_EVERY_SCORE_IS_OLD)
+    await connection.execute("TRUNCATE score_history")
+    await connection.execute("VACUUM (FULL, ANALYZE) score")
+    await connection.execute("CHECKPOINT")
+
+
+def _full(url: str, connections: int) -> tuple[float, float, int]:
     """Run the command; return its seconds, its largest resident memory in MB, scores that changed.
 
     The command says itself how long the work took, without the start of its process.
@@ -153,6 +163,7 @@ def _full(url: str) -> tuple[float, float, int]:
         "CREDIT_DIGEST_KEY": encoded_key(DIGEST_KEY),
     }
     words = [sys.executable, "-m", "backend", "score", "recompute", "--all", "--json"]
+    words += ["--connections", str(connections)]
     with subprocess.Popen(words, env=environ, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         said = process.stdout.read()
