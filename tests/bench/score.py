@@ -3,7 +3,8 @@
 Cities of growing size on one server, fsync on. In each, by turns: the bare INSERT … SELECT … GROUP
 BY, and a full recompute in which every score comes out new and gets a row of history (the dearest
 there is), on one connection and on two, by the command an operator runs, in a process whose memory
-is looked at. Then one in a hundred citizens has a changed record, and those alone are worked out again.
+is looked at. Then one in a hundred citizens has a changed record, and those alone are worked out
+again.
 """
 
 import json
