@@ -25,9 +25,9 @@ def score() -> None:
 
 
 @score.command("recompute")
-@click.option("--all", "which", flag_value="all", help="Every score, in one pass.")
-@click.option("--changed", "which", flag_value="changed", help="Scores that missed a change.")
-@click.option("--due", "which", flag_value="due", help="Scores that this day may have changed.")
+@click.option("--all", "is_all", is_flag=True, help="Every score, in one pass.")
+@click.option("--changed", "is_changed", is_flag=True, help="Scores that missed a change.")
+@click.option("--due", "is_due", is_flag=True, help="Scores that this day may have changed.")
 @click.option(
     "--connections",
     type=click.IntRange(1, 8),
@@ -36,17 +36,25 @@ def score() -> None:
     help="How many parts of --all are worked on at once.",
 )
 @JSON_OPTION
-def score_recompute(*, which: str | None, connections: int, as_json: bool) -> None:
+def score_recompute(
+    *, is_all: bool, is_changed: bool, is_due: bool, connections: int, as_json: bool
+) -> None:
     """Work scores out anew. A pass over all that was interrupted goes on where it stood.
 
     Started twice, both work on the same pass. The worker does all three by itself when a scorecard
     comes into force, when records change, and each day.
     """
-    if which is None:
+    # Under one name the last of several would win, and nobody would be told.
+    said = [
+        name
+        for name, is_said in (("all", is_all), ("changed", is_changed), ("due", is_due))
+        if is_said
+    ]
+    if len(said) != 1:
         raise click.UsageError("say one of --all, --changed and --due")
     settings = command_settings()
     begin = time.monotonic()
-    total = run(_recompute(settings, which, connections))
+    total = run(_recompute(settings, said[0], connections))
     seconds = round(time.monotonic() - begin, 3)
     if as_json:
         facts = {"seen": total.seen, "changed": total.changed, "seconds": seconds}

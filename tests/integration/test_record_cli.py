@@ -271,7 +271,8 @@ def test_scores_are_worked_out_anew_on_demand(run: Run):
     assert changed["changed"] == 0
 
 
-def test_a_recompute_wants_to_know_of_what(run: Run):
-    result = run("score", "recompute")
+@pytest.mark.parametrize("asked", [(), ("--all", "--changed"), ("--due", "--all", "--json")])
+def test_a_recompute_wants_to_know_of_what(run: Run, asked: tuple[str, ...]):
+    result = run("score", "recompute", *asked)
     assert result.exit_code == 2
     assert "say one of --all, --changed and --due" in result.stderr
