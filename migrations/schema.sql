@@ -173,6 +173,19 @@ CREATE TABLE public.decision (
 
 
 --
+-- Name: ended_number; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.ended_number (
+    source_code text NOT NULL,
+    external_id text NOT NULL,
+    version bigint NOT NULL,
+    forget_on date,
+    CONSTRAINT ended_number_version_check CHECK ((version >= 1))
+);
+
+
+--
 -- Name: enrolment; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -837,6 +850,14 @@ ALTER TABLE ONLY public.decision
 
 
 --
+-- Name: ended_number ended_number_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.ended_number
+    ADD CONSTRAINT ended_number_pkey PRIMARY KEY (source_code, external_id);
+
+
+--
 -- Name: enrolment enrolment_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -1177,6 +1198,13 @@ CREATE UNIQUE INDEX decision_look ON public.decision USING btree (subject_id, co
 
 
 --
+-- Name: ended_number_forget_on; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX ended_number_forget_on ON public.ended_number USING btree (forget_on);
+
+
+--
 -- Name: enrolment_running; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -1261,10 +1289,10 @@ CREATE INDEX purged_record_digest ON public.purged_record USING btree (record_di
 
 
 --
--- Name: record_ends_on; Type: INDEX; Schema: public; Owner: -
+-- Name: record_ending; Type: INDEX; Schema: public; Owner: -
 --
 
-CREATE INDEX record_ends_on ON public.record USING btree (ends_on);
+CREATE INDEX record_ending ON public.record USING btree (ends_on) WHERE ((superseded_at IS NULL) OR (action = 'withdraw'::text));
 
 
 --
@@ -1535,6 +1563,27 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.consent_refusal TO creditplus_
 --
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.decision TO creditplus_app;
+
+
+--
+-- Name: TABLE ended_number; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.ended_number TO creditplus_app;
+
+
+--
+-- Name: COLUMN ended_number.version; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(version) ON TABLE public.ended_number TO creditplus_app;
+
+
+--
+-- Name: COLUMN ended_number.forget_on; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(forget_on) ON TABLE public.ended_number TO creditplus_app;
 
 
 --

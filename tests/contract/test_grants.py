@@ -22,6 +22,7 @@ REWRITES = [
     *("UPDATE scorecard_approval SET approver = ''", "DELETE FROM scorecard_approval"),
     *("UPDATE purged_record SET ordinal = 0", "DELETE FROM purged_record"),
     *("UPDATE record_purge SET record_count = 1", "DELETE FROM record_purge"),
+    "UPDATE ended_number SET external_id = ''",
     *("UPDATE upload SET source_code = ''", "UPDATE upload_part SET content_sealed = ''"),
     "DELETE FROM upload_part",
     "UPDATE oauth_client_token SET expires_at = expires_at + interval '1 second'",

@@ -14,6 +14,8 @@ import msgspec
 import pytest
 
 from backend.app import House
+from backend.kit.clock import city_date
+from backend.kit.crypto import Vault
 from backend.kit.ids import new_id
 from backend.kit.postgres import Tx
 from backend.record import service
@@ -21,16 +23,18 @@ from backend.record.jobs import purge_records, send_submission
 from backend.record.rules.layout import PLAIN
 from backend.record.rules.purge import QUARANTINE_DAYS, PurgedContent
 from backend.record.service import purge as purge_service
+from backend.record.store import purge as purge_store
 from backend.score import service as score
 from backend.score.jobs import recompute_due
 from backend.worker import purge_ended_records
-from tests.conftest import NOW
+from tests.conftest import DIGEST_KEY, KEK, NOW
 from tests.support.citizen import national_id
 from tests.support.world import App, World
 
 LATE = ("city_library", "library_overdue")
 HEADER = "national_id,external_id,version,action,occurred_on,quantity\n"
 DAY = timedelta(days=1)
+VAULT = Vault(kek=KEK, digest_key=DIGEST_KEY)
 
 
 @pytest.fixture
@@ -152,6 +156,84 @@ async def test_what_was_purged_does_not_come_back_by_the_same_line(world: World)
     async with world.database.read() as tx:
         (fault,) = await service.list_faults(tx, submission_id=taken.submission_id)
     assert fault.code == "record_ended"
+
+
+async def sent_again(world: World, batch_id: str, *lines: str) -> list[str]:
+    """Hand lines in as another batch, and return what is wrong with them."""
+    text = HEADER + "".join(line + "\n" for line in lines)
+    taken = await send_submission(
+        world.database,
+        BytesIO(text.encode()),
+        source_code="city_library",
+        class_code=LATE[1],
+        batch_id=batch_id,
+        vault=world.vault,
+        clock=world.clock,
+    )
+    async with world.database.read() as tx:
+        faults = await service.list_faults(tx, submission_id=taken.submission_id)
+    return [each.code for each in faults]
+
+
+# Corrected to have been decided a month earlier: version 1 alone would count until 2026-12-20.
+LATER = f"{national_id(1)},moved,1,report,2026-09-20,1"
+MOVED = f"{national_id(1)},moved,2,report,2026-08-21,1"
+
+
+async def test_what_was_corrected_to_have_ended_does_not_come_back_by_its_older_version(
+    world: World,
+):
+    await hand_in(world, LATER, MOVED, ENDS)
+    world.clock.advance(DAY)
+    assert await purge(world) == service.PurgeCount(3, 0)
+    assert await world.count("ended_number") == 1, "only of what would count by itself"
+    assert await sent_again(world, "alone", LATER) == ["record_ended"]
+    assert await sent_again(world, "together", MOVED, STAYS, LATER) == ["record_ended"] * 2
+    assert await left(world) == {("stays", 1)}
+
+
+async def test_an_ended_version_does_not_come_in_to_correct_one_that_is_refused(world: World):
+    await hand_in(world, LATER, MOVED)
+    world.clock.advance(DAY)
+    await purge(world)
+    third = MOVED.replace(",2,report", ",3,report")
+    assert await sent_again(world, "both", LATER, third) == ["record_ended"] * 2
+    assert await left(world) == set()
+
+
+async def test_a_withdrawn_number_does_not_come_back_by_what_it_withdrew(world: World):
+    await hand_in(world, LATER, MOVED.replace("report", "withdraw"))
+    world.clock.advance(DAY)
+    assert await purge(world) == service.PurgeCount(2, 0)
+    assert await sent_again(world, "again", LATER) == ["record_ended"]
+
+
+async def test_a_purged_number_begins_anew_with_a_higher_version(world: World):
+    await hand_in(world, LATER, MOVED)
+    world.clock.advance(DAY)
+    await purge(world)
+    third = LATER.replace(",1,report", ",3,report")
+    assert await sent_again(world, "third", third) == []
+    assert await sent_again(world, "first", LATER) == ["record_ended"]
+    assert await left(world) == {("moved", 3)}
+    # It is corrected and ends once more: the mark goes up with it.
+    assert await sent_again(world, "fourth", MOVED.replace(",2,report", ",4,report")) == []
+    assert await purge(world) == service.PurgeCount(2, 0)
+    assert await sent_again(world, "once-more", third) == ["record_ended"]
+    assert await world.count("ended_number") == 1
+
+
+async def test_a_mark_is_kept_no_longer_than_what_it_holds_off_would_count(world: World):
+    await hand_in(world, LATER, MOVED)
+    world.clock.advance(DAY)
+    await purge(world)
+    world.clock.advance(28 * DAY)
+    await purge(world)
+    assert await world.count("ended_number") == 1, "on 2026-12-19 it would still count"
+    world.clock.advance(DAY)
+    await purge(world)
+    assert await world.count("ended_number") == 0
+    assert await sent_again(world, "too-late", LATER) == ["record_ended"], "by its own day"
 
 
 async def test_the_proof_outlives_the_class_in_the_catalogue(world: World):
@@ -298,6 +380,41 @@ async def test_looking_for_old_lines_reads_none_that_stay(tx: Tx):
     assert await service.purge_faults(tx, now=NOW) == 300
     assert await service.purge_faults(tx, now=NOW) == 0
     assert await _read_row_by_row(tx) == before
+
+
+async def test_looking_for_what_has_ended_reads_nothing_that_was_corrected(tx: Tx):
+    """A source that corrects all of its records must not make every purge read the old ones."""
+    await tx.execute(
+        """INSERT INTO record (subject_id, record_id, class_code, source_code, external_id, version,
+               quantity, occurred_on, ends_on, reported_at, superseded_at, fingerprint,
+               submission_id)
+           SELECT gen_random_uuid(), gen_random_uuid(), 'library_overdue', 'city_library', n::text,
+               version, 1, $1::date - 100, $1::date + 10 * version - 15, $2::timestamptz,
+               CASE version WHEN 1 THEN $2::timestamptz END, 0, gen_random_uuid()
+           FROM generate_series(1, 3000) AS n, generate_series(1, 2) AS version""",
+        city_date(NOW),
+        NOW,
+    )
+    await tx.execute("""SET LOCAL ROLE NONE""")
+    await tx.execute("""ANALYZE record""")
+    await tx.execute("""SET LOCAL ROLE creditplus_app""")
+    before = await _rows_read(tx)
+    assert await service.purge_ended(tx, vault=VAULT, now=NOW) == 0
+    assert (await service.count_purge(tx, now=NOW)).versions == 0
+    found = await purge_store.delete_ended(
+        tx, "city_library", today=city_date(NOW), items_max=purge_service.ITEMS_A_BATCH
+    )
+    assert found == []
+    assert await _rows_read(tx) - before < 100
+
+
+async def _rows_read(tx: Tx) -> int:
+    """Return how many records this transaction has read, by an index or without."""
+    return await tx.fetch_value(
+        int,
+        """SELECT (seq_tup_read + idx_tup_fetch)::bigint FROM pg_stat_xact_user_tables
+           WHERE relname = 'record'""",
+    )
 
 
 async def _read_row_by_row(tx: Tx) -> int:

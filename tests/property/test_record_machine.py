@@ -62,6 +62,8 @@ class Life(RuleBasedStateMachine):
         super().__init__()
         self.clock = FixedClock(NOW)
         self.said: dict[str, dict[int, Said]] = {"a": {}, "b": {}}
+        # Up to which version a purged number is over, and when that is forgotten.
+        self.over: dict[str, tuple[int, Any]] = {"a": (0, self.today), "b": (0, self.today)}
         self.disputed: set[tuple[str, int]] = set()
         self.repaired: set[tuple[str, int]] = set()
         self.counting: set[UUID] = set()
@@ -70,7 +72,7 @@ class Life(RuleBasedStateMachine):
 
     async def _empty(self) -> None:
         async with self.database.write() as tx:
-            for table in ("record", "record_step", "outbox", "submission_error"):
+            for table in ("record", "record_step", "ended_number", "outbox", "submission_error"):
                 await tx.execute(f"DELETE FROM {table}")
 
     @property
@@ -112,8 +114,9 @@ class Life(RuleBasedStateMachine):
         )
         said = Said(person, action, day, add_months(day, 3))
         known = self.said[number].get(version)
-        assert taken.accepted == (known is None or known == said)
-        if known is not None:
+        is_over = version <= self.over[number][0]
+        assert taken.accepted == (not is_over and (known is None or known == said))
+        if known is not None or is_over:
             return
         self.said[number][version] = said
         if action == "repair":
@@ -169,9 +172,15 @@ class Life(RuleBasedStateMachine):
         self.runner.run(purge_records(self.database, vault=VAULT, clock=self.clock))
         for number, held in self.said.items():
             if held and held[max(held)].ends_on <= self.today:
+                forget_on = max(each.ends_on for each in held.values())
+                if forget_on > self.today:
+                    over = self.over[number]
+                    self.over[number] = (max(over[0], *held), max(over[1], forget_on))
                 held.clear()
                 self.disputed -= {(number, 1), (number, 2)}
                 self.repaired -= {(number, 1), (number, 2)}
+            if self.over[number][1] <= self.today:
+                self.over[number] = (0, self.today)
 
     @invariant()
     def what_stands_is_what_should(self) -> None:

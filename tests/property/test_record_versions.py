@@ -82,7 +82,7 @@ class Room:
         """Let a chunk arrive."""
         self.now += timedelta(hours=1)
         before = self.standing()
-        settled = settle(chunk, self.held(), self.rows, today=self.now.date(), now=self.now)
+        settled = settle(chunk, self.held(), self.rows, {}, today=self.now.date(), now=self.now)
         for outcome in settled.outcomes:
             self.counted[outcome] = self.counted.get(outcome, 0) + 1
         for gone in settled.superseded:

@@ -42,6 +42,17 @@ class RecordPurge(msgspec.Struct, frozen=True):
     purged_at: datetime
 
 
+class EndedNumber(msgspec.Struct, frozen=True):
+    """A number that was purged: up to which version it is over, and when that can be forgotten.
+
+    `forget_on` is when the last of its versions would have ended by itself, None for never.
+    """
+
+    external_id: str
+    version: int
+    forget_on: date | None
+
+
 def canonical_text(content: PurgedContent) -> str:
     """Return the one text of a version; no part but the last two can be empty or hold a `|`."""
     return "|".join(
@@ -64,6 +75,21 @@ def content_of(version: RecordVersion) -> PurgedContent:
     return PurgedContent(
         **{name: getattr(version, name) for name in PurgedContent.__struct_fields__}
     )
+
+
+def ended_numbers(gone: Sequence[RecordVersion], *, today: date) -> list[EndedNumber]:
+    """Return the purged numbers of one source of which a version would count if it came again."""
+    groups: dict[str, list[RecordVersion]] = {}
+    for each in gone:
+        groups.setdefault(each.external_id, []).append(each)
+    found = []
+    for external_id, versions in sorted(groups.items()):
+        ends = [each.ends_on for each in versions if each.ends_on is not None]
+        forget_on = max(ends) if len(ends) == len(versions) else None
+        if forget_on is None or forget_on > today:
+            highest = max(each.version for each in versions)
+            found.append(EndedNumber(external_id, highest, forget_on))
+    return found
 
 
 def batch_digest(record_digests: Sequence[bytes]) -> bytes:

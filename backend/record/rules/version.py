@@ -4,7 +4,7 @@ The highest version under a source's number, over all people, is what the source
 one about somebody else moves the record. A withdrawal is a version that never stands. A version
 that comes late is kept and was superseded on arrival. What was disputed or repaired stays so in
 later versions about the same person. What has ended already comes in only to correct a lower
-version.
+version, and nothing comes in up to the version with which a number was purged, if that is known.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -84,6 +84,7 @@ def settle(
     arriving: Sequence[RecordVersion],
     held: Sequence[Held],
     same: Mapping[VersionKey, RecordVersion],
+    over: Mapping[str, int],
     *,
     today: date,
     now: datetime,
@@ -91,7 +92,8 @@ def settle(
     """Decide what versions of one source do, in the order they arrive in.
 
     `held` is everything on file under their numbers, `same` what is there under the same number
-    and version. What ends by `today` has ended already.
+    and version, `over` up to which version purged numbers are over. What ends by `today` has ended
+    already.
     """
     settled = Settled([Outcome.NEW] * len(arriving), [], [], [], set())
     places: dict[str, list[int]] = {}
@@ -103,12 +105,17 @@ def settle(
     for external_id, group in places.items():
         on_file = held_by_number.get(external_id, [])
         record = arriving[group[0]]
-        is_alone = not on_file and len(group) == 1
+        is_alone = not on_file and len(group) == 1 and external_id not in over
         if is_alone and record.action == "report" and not _has_ended(record, today):
             settled.inserted.append(record)
             settled.changed.add(record.subject_id)
             continue
-        arrived = [(place, arriving[place]) for place in group]
+        arrived = []
+        for place in group:
+            if arriving[place].version <= over.get(external_id, 0):
+                settled.outcomes[place] = FaultCode.RECORD_ENDED
+            else:
+                arrived.append((place, arriving[place]))
         fresh = _fresh(arrived, on_file, same, today=today, settled=settled)
         if fresh:
             _place(fresh, on_file, settled, now)

@@ -4,7 +4,7 @@ What has ended counts for no score any more, whichever comes first, the purge or
 new day: deleting it changes no score, and nobody is told.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 
 import msgspec
 
@@ -22,6 +22,7 @@ from backend.record.rules.purge import (
     batch_digest,
     canonical_text,
     content_of,
+    ended_numbers,
     quarantine_end,
 )
 from backend.record.rules.row import Row, RowReader
@@ -31,6 +32,7 @@ from backend.record.store.version import lock_source
 
 ITEMS_A_BATCH = 1_000
 FAULTS_A_BATCH = 5_000
+MARKS_A_BATCH = 5_000
 
 
 class PurgeCount(msgspec.Struct):
@@ -57,8 +59,18 @@ class LineProof(msgspec.Struct, frozen=True):
 
 
 async def purge_ended(tx: Tx, *, vault: Vault, now: datetime) -> int:
-    """Delete a batch of what has ended, keep its proof, and return how many versions that was."""
+    """Delete a batch of what has ended, keep its proof, and return how many versions that was.
+
+    Marks of numbers that hold off nothing any more go too, a batch of them.
+    """
     today = city_date(now)
+    count = await _purge_items(tx, vault=vault, today=today, now=now)
+    # Last, and none that another purge is at: nobody waits for a source's turn with a mark in hand.
+    await store.delete_ended_numbers(tx, today=today, limit=MARKS_A_BATCH)
+    return count
+
+
+async def _purge_items(tx: Tx, *, vault: Vault, today: date, now: datetime) -> int:
     source_code = await store.find_ended_source(tx, today=today)
     if source_code is None:
         return 0
@@ -81,6 +93,9 @@ async def purge_ended(tx: Tx, *, vault: Vault, now: datetime) -> int:
     )
     await store.insert_purge(tx, purge, purged)
     await store.delete_steps(tx, gone)
+    # What ended by a correction only must not come back by the version that it corrected.
+    if ended := ended_numbers(gone, today=today):
+        await store.save_ended_numbers(tx, source_code, ended)
     return len(gone)
 
 

@@ -19,6 +19,7 @@ from backend.record.rules.block import Rejected
 from backend.record.rules.fault import LINE_NOT_KEPT, Fault, FaultCode, StoredFault
 from backend.record.rules.layout import Layout, with_known_columns
 from backend.record.rules.life import Days, RecordVersion
+from backend.record.rules.purge import EndedNumber
 from backend.record.rules.submission import Submission, check_batch_id
 from backend.record.rules.version import Held, Outcome, Settled, VersionKey, is_all_new, settle
 from backend.record.service.catalogue import check_sender, get_catalogue
@@ -165,8 +166,9 @@ async def _take_rows(
     if not rows:
         return _Taken(Counter(), [], [], ())
     held = await version_store.list_held(tx, source_code, rows.external_ids)
+    ended = await version_store.list_ended_numbers(tx, source_code, rows.external_ids)
     today = city_date(submission.received_at)
-    if is_all_new(rows.external_ids, rows.actions, rows.days, held, today=today):
+    if not ended and is_all_new(rows.external_ids, rows.actions, rows.days, held, today=today):
         # Nearly every chunk of a usual file: it goes in as it was packed.
         await insert_pieces(
             tx,
@@ -178,7 +180,7 @@ async def _take_rows(
         )
         return _Taken(Counter({Outcome.NEW: len(rows)}), [], rows.days, packed.everybody)
     records = _records(packed, submission, now=now)
-    settled = await _settle(tx, records, held, submission, now=now)
+    settled = await _settle(tx, records, held, ended, submission=submission, now=now)
     conflicts = [
         (rows.at(place)[0], [Fault(rows.line_numbers[place], _AT_FAULT[outcome], outcome)])
         for place, outcome in enumerate(settled.outcomes)
@@ -227,8 +229,9 @@ async def _settle(
     tx: Tx,
     records: Sequence[RecordVersion],
     held: Sequence[Held],
-    submission: Submission,
+    ended: Sequence[EndedNumber],
     *,
+    submission: Submission,
     now: datetime,
 ) -> Settled:
     """Settle what arrives with what is on file, and write what comes of it."""
@@ -240,7 +243,8 @@ async def _settle(
         found = await version_store.list_same_versions(tx, source_code, keys)
         same = {(each.external_id, each.version): each for each in found}
     today = city_date(submission.received_at)
-    settled = settle(records, held, same, today=today, now=now)
+    over = {each.external_id: each.version for each in ended}
+    settled = settle(records, held, same, over, today=today, now=now)
     if settled.superseded:
         await version_store.mark_superseded(tx, source_code, settled.superseded, now=now)
     if settled.repaired:

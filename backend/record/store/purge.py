@@ -8,7 +8,7 @@ import msgspec
 
 from backend.kit.postgres import ReadTx, Tx
 from backend.record.rules.life import RecordVersion
-from backend.record.rules.purge import RecordPurge
+from backend.record.rules.purge import EndedNumber, RecordPurge
 
 
 class EndedCount(msgspec.Struct, frozen=True):
@@ -36,11 +36,12 @@ async def find_ended_source(tx: ReadTx, *, today: date) -> str | None:
     return await tx.fetch_optional_value(
         str,
         """SELECT source_code FROM record AS highest
-           WHERE ends_on <= $1 AND NOT EXISTS (
-               SELECT FROM record AS higher
-               WHERE higher.source_code = highest.source_code
-                   AND higher.external_id = highest.external_id
-                   AND higher.version > highest.version)
+           WHERE ends_on <= $1 AND (superseded_at IS NULL OR action = 'withdraw')
+               AND NOT EXISTS (
+                   SELECT FROM record AS higher
+                   WHERE higher.source_code = highest.source_code
+                       AND higher.external_id = highest.external_id
+                       AND higher.version > highest.version)
            ORDER BY ends_on LIMIT 1""",
         today,
     )
@@ -57,11 +58,12 @@ async def delete_ended(
         RecordVersion,
         """WITH ended AS (
                SELECT external_id FROM record AS highest
-               WHERE ends_on <= $2 AND source_code = $1 AND NOT EXISTS (
-                   SELECT FROM record AS higher
-                   WHERE higher.source_code = highest.source_code
-                       AND higher.external_id = highest.external_id
-                       AND higher.version > highest.version)
+               WHERE ends_on <= $2 AND (superseded_at IS NULL OR action = 'withdraw')
+                   AND source_code = $1 AND NOT EXISTS (
+                       SELECT FROM record AS higher
+                       WHERE higher.source_code = highest.source_code
+                           AND higher.external_id = highest.external_id
+                           AND higher.version > highest.version)
                ORDER BY ends_on, external_id LIMIT $3)
            DELETE FROM record USING ended
            WHERE record.source_code = $1 AND record.external_id = ended.external_id
@@ -81,11 +83,12 @@ async def count_ended(tx: ReadTx, *, today: date) -> EndedCount:
         EndedCount,
         """WITH ended AS (
                SELECT source_code, external_id FROM record AS highest
-               WHERE ends_on <= $1 AND NOT EXISTS (
-                   SELECT FROM record AS higher
-                   WHERE higher.source_code = highest.source_code
-                       AND higher.external_id = highest.external_id
-                       AND higher.version > highest.version))
+               WHERE ends_on <= $1 AND (superseded_at IS NULL OR action = 'withdraw')
+                   AND NOT EXISTS (
+                       SELECT FROM record AS higher
+                       WHERE higher.source_code = highest.source_code
+                           AND higher.external_id = highest.external_id
+                           AND higher.version > highest.version))
            SELECT (SELECT count(*) FROM ended) AS items, count(*) AS versions
            FROM record JOIN ended USING (source_code, external_id)""",
         today,
@@ -101,6 +104,37 @@ async def delete_steps(tx: Tx, versions: Sequence[RecordVersion]) -> int:
                AND record_step.record_id = gone.record_id""",
         [each.subject_id for each in versions],
         [each.record_id for each in versions],
+    )
+
+
+async def save_ended_numbers(tx: Tx, source_code: str, ended: Sequence[EndedNumber]) -> None:
+    """Keep marks of numbers of a source; one that is there holds off what both do, as long."""
+    await tx.execute(
+        """INSERT INTO ended_number (source_code, external_id, version, forget_on)
+           SELECT $1::text, given.external_id, given.version, given.forget_on
+           FROM unnest($2::text[], $3::bigint[], $4::date[])
+                AS given (external_id, version, forget_on)
+           ON CONFLICT (source_code, external_id) DO UPDATE SET
+               version = greatest(ended_number.version, excluded.version),
+               forget_on = CASE
+                   WHEN ended_number.forget_on IS NULL OR excluded.forget_on IS NULL THEN NULL
+                   ELSE greatest(ended_number.forget_on, excluded.forget_on) END""",
+        source_code,
+        [each.external_id for each in ended],
+        [each.version for each in ended],
+        [each.forget_on for each in ended],
+    )
+
+
+async def delete_ended_numbers(tx: Tx, *, today: date, limit: int) -> int:
+    """Delete marks that hold off nothing any more, but those that somebody else is at."""
+    return await tx.execute(
+        """DELETE FROM ended_number
+           WHERE ctid = ANY(ARRAY(
+               SELECT ctid FROM ended_number
+               WHERE forget_on <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED))""",
+        today,
+        limit,
     )
 
 

@@ -8,6 +8,7 @@ import msgspec
 
 from backend.kit.postgres import ReadTx, Tx
 from backend.record.rules.life import RecordVersion
+from backend.record.rules.purge import EndedNumber
 from backend.record.rules.version import Held, VersionKey
 
 
@@ -42,6 +43,19 @@ async def list_held(tx: ReadTx, source_code: str, external_ids: Sequence[str]) -
         source_code,
         # The client looks at each element of an array, at the price of all other checks of a line;
         # a line feed is part of no number.
+        "\n".join(external_ids),
+    )
+
+
+async def list_ended_numbers(
+    tx: ReadTx, source_code: str, external_ids: Sequence[str]
+) -> list[EndedNumber]:
+    """Return which of some numbers of a source were purged and are held off."""
+    return await tx.fetch_all(
+        EndedNumber,
+        """SELECT external_id, version, forget_on FROM ended_number
+           WHERE source_code = $1 AND external_id = ANY(string_to_array($2::text, E'\n'))""",
+        source_code,
         "\n".join(external_ids),
     )
 
