@@ -93,11 +93,11 @@ def template(postgres_url: str) -> str:
     name = f"template_{uuid4().hex[:8]}"
     asyncio.run(_run(postgres_url, f"CREATE DATABASE {name}"))
     asyncio.run(migrate(with_database(postgres_url, name), ROOT / "migrations"))
-    asyncio.run(_publish(with_database(postgres_url, name)))
+    asyncio.run(publish_data(with_database(postgres_url, name)))
     return name
 
 
-async def _publish(url: str) -> None:
+async def publish_data(url: str) -> None:
     """Put in force what comes with the service, as the local stack does."""
     database = await Database.open(url, size=1)
     try:

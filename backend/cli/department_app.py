@@ -18,7 +18,8 @@ from backend.kit.dpop import token_fingerprint
 SUBMISSIONS = "/v1/submissions"
 _ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _ASSERTION_LIFE_SECONDS = 60
-_WAIT_SECONDS = 30
+# Who killed a worker in the middle of a file waits until another one may take its job over.
+_WAIT_SECONDS = 120
 _POLL_SECONDS = 0.2
 
 
@@ -72,7 +73,7 @@ class DepartmentApp:
         return self._http.get(self._origin + path, headers=self._signed("GET", path))
 
     def wait_until_taken_in(self, submission_id: str) -> httpx.Response:
-        """Ask until a file is in whole; the last answer, however it is, after half a minute."""
+        """Ask until a file is in whole; the last answer, however it is, after two minutes."""
         deadline = time.monotonic() + _WAIT_SECONDS
         while True:
             answer = self.look(f"{SUBMISSIONS}/{submission_id}")

@@ -22,7 +22,7 @@ from tests.bench.load import Outcome, drive
 from tests.bench.measure import PostgresProbe, machine, valkey_version
 from tests.bench.process import LOAD_CORE, Served, free_port, server, stay_on
 from tests.bench.world import Desk, found_city
-from tests.conftest import DIGEST_KEY, KEK, encoded_key
+from tests.conftest import DIGEST_KEY, KEK, encoded_key, publish_data
 
 WARM_UP_SECONDS = 3.0
 LONE_CHECKS = 300
@@ -148,6 +148,7 @@ async def run(plan: Plan, say: Callable[[str], None]) -> Result:
             start_valkey(directory / "vk") as valkey,
         ):
             await migrate(postgres.url)
+            await publish_data(postgres.url)
             probe = await PostgresProbe.open(postgres.url, directory / "pg" / "log")
             try:
                 ground = Ground(directory, postgres.url, valkey.url, probe)

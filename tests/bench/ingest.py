@@ -16,10 +16,9 @@ from backend.kit.crypto import Vault
 from backend.kit.embedded import start_postgres
 from backend.kit.migrate import migrate
 from backend.kit.postgres import Database
-from backend.record import service as record
 from backend.record.jobs import send_submission
 from tests.bench.measure import PostgresProbe, machine
-from tests.conftest import DIGEST_KEY, KEK
+from tests.conftest import DIGEST_KEY, KEK, publish_data
 
 SOURCE, CLASS = "city_library", "library_return"
 LINES_A_PERSON = 12
@@ -52,6 +51,7 @@ async def run_ingest(plan: IngestPlan, say: Callable[[str], None]) -> IngestResu
         directory.chmod(0o755)  # PostgreSQL runs as another user when this runs as root
         with start_postgres(directory / "pg") as server:
             await migrate(server.url)
+            await publish_data(server.url)
             result.machine = machine(await _version(server.url, directory), "not used", directory)
             database = await Database.open(server.url, size=4)
             try:
@@ -77,8 +77,6 @@ async def _rounds(
     say: Callable[[str], None],
 ) -> None:
     vault, clock = Vault(kek=KEK, digest_key=DIGEST_KEY), SystemClock()
-    async with database.write() as tx:
-        await record.publish_packaged_catalogue(tx, now=clock.now())
     content = make_file(plan.rows, today=city_date(clock.now()))
     say(f"a file of {plan.rows:,} rows, {len(content) / 1e6:.0f} MB")
     connection = await asyncpg.connect(url)

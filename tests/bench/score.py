@@ -34,7 +34,7 @@ from backend.score.rules.engine import score_records
 from backend.score.rules.scorecard import Scorecard
 from tests.bench import score_bare, score_city
 from tests.bench.measure import PostgresProbe, machine
-from tests.conftest import DIGEST_KEY, KEK, encoded_key
+from tests.conftest import DIGEST_KEY, KEK, encoded_key, publish_data
 
 SAMPLE = 2_000  # citizens whose score is worked out in Python
 CHANGED_SHARE = 100  # one in so many has a changed record
@@ -80,13 +80,13 @@ async def run_score(plan: ScorePlan, say: Callable[[str], None]) -> ScoreResult:
         directory.chmod(0o755)  # PostgreSQL runs as another user when this runs as root
         with start_postgres(directory / "pg") as server:
             await migrate(server.url)
+            await publish_data(server.url)
             probe = await PostgresProbe.open(server.url, directory / "none")
             result.machine = machine(await probe.version(), "not used", directory)
             await probe.close()
             database = await Database.open(server.url, size=2)
             connection = await asyncpg.connect(server.url)
             try:
-                await _publish(database)
                 await score_bare.create(connection)
                 for citizens in plan.sizes:
                     ground = _Ground(database, connection, server.url)
@@ -103,13 +103,6 @@ class _Ground:
     database: Database
     connection: "asyncpg.Connection[asyncpg.Record]"
     url: str
-
-
-async def _publish(database: Database) -> None:
-    now = SystemClock().now()
-    async with database.write() as tx:
-        await record.publish_packaged_catalogue(tx, now=now)
-        await score.publish_packaged(tx, now=now)
 
 
 async def _city(

@@ -15,7 +15,7 @@ from backend.app import open_house
 from backend.kit.clock import FixedClock
 from backend.kit.migrate import migrate
 from backend.settings import load_settings
-from tests.conftest import DIGEST_KEY, KEK, ROOT, encoded_key
+from tests.conftest import DIGEST_KEY, KEK, ROOT, encoded_key, publish_data
 from tests.support.oauth_client import ISSUER
 from tests.support.scene import Scene, proved
 from tests.support.servers import Servers
@@ -37,6 +37,7 @@ def servers() -> Iterator[Servers]:
 @pytest.fixture
 async def scene(servers: Servers, clock: FixedClock, tmp_path: Path) -> AsyncIterator[Scene]:
     await migrate(servers.postgres.url, ROOT / "migrations")
+    await publish_data(servers.postgres.url)
     settings = load_settings(
         {
             "CREDIT_DATABASE_URL": servers.postgres.url,
