@@ -25,7 +25,7 @@ from backend.kit.postgres import Database
 from backend.kit.problem import Unavailable
 from backend.kit.valkey import Valkey, ValkeyDown
 from backend.settings import load_settings
-from tests.conftest import DIGEST_KEY, KEK, ROOT, _publish, _run, encoded_key, with_database
+from tests.conftest import DIGEST_KEY, KEK, ROOT, _run, encoded_key, publish_data, with_database
 from tests.support.citizen import phone
 from tests.support.oauth_client import ISSUER
 from tests.support.scene import Scene, proved
@@ -42,7 +42,7 @@ def all_servers() -> Iterator[Servers]:
         Path(name).chmod(0o755)  # PostgreSQL runs as another user when the tests run as root
         servers = Servers(Path(name))
         asyncio.run(migrate(servers.postgres.url, ROOT / "migrations"))
-        asyncio.run(_publish(servers.postgres.url))
+        asyncio.run(publish_data(servers.postgres.url))
         yield servers
         servers.postgres.stop()
         servers.valkey.stop()
