@@ -32,7 +32,7 @@ from backend.oauth.store import NewAccessToken, insert_access_token, insert_gran
 from backend.partner import service as partner
 from backend.programme import service as programme
 from tests.support.citizen import national_id, phone
-from tests.support.programme_world import GOOD
+from tests.support.programme_world import GOOD, figures_of
 
 CLIENT, PROGRAMME, PURPOSE = "library-bench", "library", "deposit_free_borrowing"
 DETAIL = {"type": "eligibility", "programme": PROGRAMME, "purpose": PURPOSE}
@@ -161,5 +161,9 @@ async def _settle(desk: Desk, directory: Path, *, citizens: int) -> list[UUID]:
     )
     assert joined == citizens, f"{joined} of {citizens} joined"
     async with desk.database.write() as tx:
-        await tx.execute("UPDATE score SET facts = facts || $1", GOOD)
+        await tx.execute(
+            """UPDATE score SET points = $1, identity_points = $2, performance_points = $3,
+                 law_points = $4, economic_points = $5, civic_points = $6, indicator_values = $7""",
+            *figures_of(GOOD),
+        )
     return [desk.vault.subject_id(person[1]) for person in people]

@@ -283,7 +283,7 @@ class City:
 
 async def set_facts(tx: Tx, subject_id: UUID, facts: dict[str, int]) -> None:
     """Give a citizen these facts, as a score worked out from other records would have."""
-    figures = _figures(facts)
+    figures = figures_of(facts)
     count = await tx.execute(
         """UPDATE score SET points = $2, identity_points = $3, performance_points = $4,
              law_points = $5, economic_points = $6, civic_points = $7, indicator_values = $8
@@ -294,7 +294,7 @@ async def set_facts(tx: Tx, subject_id: UUID, facts: dict[str, int]) -> None:
     assert count == 1, "who takes part has a score"
 
 
-def _figures(facts: dict[str, int]) -> list[Any]:
+def figures_of(facts: dict[str, int]) -> list[Any]:
     """Return the points, the dimensions' points and the values of a score with these facts."""
     neutral = score_records(score.packaged_scorecard(), [], date(2026, 11, 20))
     given = {"score": neutral.points}
@@ -325,7 +325,7 @@ async def add_strangers(tx: Tx, count: int, *, now: Any) -> list[UUID]:
            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, sha256(''), 1, $10, $10, $11)""",
         [
             (
-                *(subject_id, *_figures(GOOD), score.packaged_scorecard().version),
+                *(subject_id, *figures_of(GOOD), score.packaged_scorecard().version),
                 *(now.date(), now),
             )
             for subject_id in subject_ids
