@@ -34,7 +34,7 @@ async def test_the_score_is_shown_with_tier_dimensions_reasons_and_what_would_he
     score = answer.json()
     assert score["points"] == sum(each["points"] for each in score["dimensions"])
     assert score["range_points"] == 1000
-    assert (score["scorecard_version"], score["as_of"]) == ("2026-1", "2026-11-20")
+    assert (score["scorecard_version"], score["as_of"]) == ("2026-2", "2026-11-20")
     assert len(bytes.fromhex(score["input_digest"])) == 32
     assert score["tier"]["name_zh"] in {"起步", "稳健", "良好", "优秀", "示范"}
     assert [each["code"] for each in score["dimensions"]] == [

@@ -168,7 +168,7 @@ async def test_a_pass_with_a_scorecard_that_was_replaced_ends_where_it_is(city: 
         replaced = service_run(old, "old")
         assert not await service.recompute_part(tx, run=replaced, now=city.clock.now())
     await recompute_all(city)
-    assert await versions(city) == {"2026-1"}
+    assert await versions(city) == {"2026-2"}
     async with city.database.read() as tx:
         assert await tx.fetch_value(int, "SELECT count(*) FROM score_run") == 2
         assert await service.find_run(tx) is None
@@ -186,7 +186,7 @@ async def test_the_worker_goes_on_with_a_pass_that_was_left_behind(city: City):
         await service.begin_run(tx, now=city.clock.now(), part_subjects=1)
     assert await jobs.resume_recompute(city.database, clock=city.clock) == 3
     assert await jobs.resume_recompute(city.database, clock=city.clock) == 0
-    assert await versions(city) == {"2026-1"}
+    assert await versions(city) == {"2026-2"}
 
 
 async def test_the_worker_follows_a_scorecard_part_by_part(city: City):
@@ -201,7 +201,7 @@ async def test_the_worker_follows_a_scorecard_part_by_part(city: City):
                 if each.topic == "scorecard.in_force":
                     await jobs.follow_scorecard(tx, event=each, now=city.clock.now())
                 await event.finish(tx, event_ids=[each.event_id], now=city.clock.now())
-    assert await versions(city) == {"2026-1"}
+    assert await versions(city) == {"2026-2"}
     async with city.database.read() as tx:
         assert await service.find_run(tx) is None
 
@@ -365,7 +365,7 @@ async def test_a_part_that_waits_for_who_leaves_makes_no_score(city: City):
     await part
     assert await city.score(1) is None
     assert await revisions(city, 1) == []
-    assert await versions(city) == {"2026-1"}
+    assert await versions(city) == {"2026-2"}
 
 
 async def test_a_pass_begins_when_who_joins_with_the_old_scorecard_is_in(city: City):

@@ -30,7 +30,7 @@ from backend.score.rules.report import Report
 from backend.score.service import Submitted
 from tests.support.crowd import Crowd
 
-EXAMPLE = (Path(__file__).parents[2] / "docs/examples/scorecard-2026-2.toml").read_text("utf-8")
+EXAMPLE = (Path(__file__).parents[2] / "docs/examples/scorecard-2026-3.toml").read_text("utf-8")
 
 
 class Desk:
@@ -44,7 +44,7 @@ class Desk:
         async with self.house.database.write() as tx:
             return await service.submit(tx, text=text, submitted_by=by, now=self.house.clock.now())
 
-    async def report(self, version: str | None = "2026-2", as_of: date | None = None) -> UUID:
+    async def report(self, version: str | None = "2026-3", as_of: date | None = None) -> UUID:
         """Make a report and keep it."""
         async with self.house.database.read() as tx:
             report = await self._worked_out(tx, version, as_of)
@@ -62,7 +62,7 @@ class Desk:
             now=self.house.clock.now(),
         )
 
-    async def approve(self, report_id: UUID, by: str, version: str = "2026-2") -> bool:
+    async def approve(self, report_id: UUID, by: str, version: str = "2026-3") -> bool:
         """Approve a scorecard."""
         async with self.house.database.write() as tx:
             return await service.approve(
@@ -96,14 +96,14 @@ async def refused(code: str, approval: object, **facts: object) -> None:
 
 
 async def test_two_people_bring_it_into_force_and_one_does_not(desk: Desk):
-    assert await desk.submit() == ("2026-2", Submitted.NEW)
+    assert await desk.submit() == ("2026-3", Submitted.NEW)
     report = await desk.report()
     assert not await desk.approve(report, "李薇"), "who handed it in may be one of the two"
-    assert await desk.in_force() == "2026-1"
+    assert await desk.in_force() == "2026-2"
     await refused("scorecard_approver_repeated", desk.approve(report, "李薇"))
     await refused("scorecard_approver_repeated", desk.approve(report, "  李薇 "))
     assert await desk.approve(report, "王强")
-    assert await desk.in_force() == "2026-2"
+    assert await desk.in_force() == "2026-3"
     await refused("scorecard_settled", desk.approve(report, "赵敏"))
 
 
@@ -118,7 +118,7 @@ async def test_a_name_is_the_same_in_whatever_case_and_width(desk: Desk):
 
 async def test_handing_in_again_changes_nothing_and_another_text_is_refused(desk: Desk):
     await desk.submit()
-    assert await desk.submit(by="王强") == ("2026-2", Submitted.UNCHANGED)
+    assert await desk.submit(by="王强") == ("2026-3", Submitted.UNCHANGED)
     await refused("scorecard_version_taken", desk.submit(EXAMPLE + "# another text\n"))
 
 
@@ -126,7 +126,7 @@ async def test_what_can_not_be_proved_is_not_even_kept(desk: Desk):
     with pytest.raises(DataFault, match="the curve falls"):
         await desk.submit(EXAMPLE.replace("[5, 40], [20, 65]", "[5, 70], [20, 65]"))
     async with desk.house.database.read() as tx:
-        assert [each.stored.version for each in await service.list_scorecards(tx)] == ["2026-1"]
+        assert [each.stored.version for each in await service.list_scorecards(tx)] == ["2026-2"]
 
 
 async def test_a_report_about_another_scorecard_is_no_ground(desk: Desk):
@@ -159,21 +159,21 @@ async def test_a_backtest_of_long_ago_is_no_ground(desk: Desk):
 
 async def test_a_report_beside_a_former_champion_is_no_ground(desk: Desk):
     await desk.submit()
-    await desk.submit(EXAMPLE.replace('"2026-2"', '"2026-3"'))
-    older = await desk.report("2026-3")
-    assert not await desk.approve(older, "王强", version="2026-3")
+    await desk.submit(EXAMPLE.replace('"2026-3"', '"2026-4"'))
+    older = await desk.report("2026-4")
+    assert not await desk.approve(older, "王强", version="2026-4")
     report = await desk.report()
     for person in ("李薇", "王强"):
         await desk.approve(report, person)
-    assert await desk.in_force() == "2026-2"
+    assert await desk.in_force() == "2026-3"
     await refused(
         "scorecard_report_unfit",
-        desk.approve(older, "李薇", version="2026-3"),
+        desk.approve(older, "李薇", version="2026-4"),
         fault="other_champion",
     )
-    fresh = await desk.report("2026-3")
-    assert not await desk.approve(fresh, "李薇", version="2026-3")
-    assert await desk.approve(fresh, "王强", version="2026-3")
+    fresh = await desk.report("2026-4")
+    assert not await desk.approve(fresh, "李薇", version="2026-4")
+    assert await desk.approve(fresh, "王强", version="2026-4")
 
 
 async def test_two_approvals_at_one_moment_bring_it_into_force_once(desk: Desk):
@@ -187,7 +187,7 @@ async def test_two_approvals_at_one_moment_bring_it_into_force_once(desk: Desk):
     (late,) = [each for each in done if isinstance(each, Refusal)]
     assert late.code == "scorecard_settled"
     async with desk.house.database.read() as tx:
-        found = await service.find_listed(tx, version="2026-2")
+        found = await service.find_listed(tx, version="2026-3")
     assert len(found.approvals) == 2
     assert await events_of(desk.house.database) == 1
 
@@ -199,13 +199,13 @@ async def test_the_same_person_twice_at_one_moment_counts_once(desk: Desk):
         *(desk.approve(report, "王强") for _ in range(4)), return_exceptions=True
     )
     assert [each for each in done if isinstance(each, bool)] == [False]
-    assert await desk.in_force() == "2026-1"
+    assert await desk.in_force() == "2026-2"
 
 
 async def test_two_scorecards_at_one_moment_do_not_both_follow_the_same_champion(desk: Desk):
     await desk.submit()
-    await desk.submit(EXAMPLE.replace('"2026-2"', '"2026-3"'))
-    reports = {version: await desk.report(version) for version in ("2026-2", "2026-3")}
+    await desk.submit(EXAMPLE.replace('"2026-3"', '"2026-4"'))
+    reports = {version: await desk.report(version) for version in ("2026-3", "2026-4")}
     for version, report in reports.items():
         assert not await desk.approve(report, "李薇", version=version)
     done = await asyncio.gather(
@@ -231,7 +231,7 @@ async def test_a_clock_that_goes_back_does_not_keep_it_from_force(desk: Desk):
     report = await desk.report()
     for person in ("李薇", "王强"):
         await desk.approve(report, person)
-    assert await desk.in_force() == "2026-2"
+    assert await desk.in_force() == "2026-3"
 
 
 async def test_every_score_follows_even_if_nobody_but_the_worker_is_left(desk: Desk):
@@ -248,7 +248,7 @@ async def test_every_score_follows_even_if_nobody_but_the_worker_is_left(desk: D
     await crowd.work()
     async with desk.house.database.read() as tx:
         after = [await service.get(tx, subject_id=crowd.subject(serial)) for serial in range(5)]
-    assert {each.scorecard_version for each in after} == {"2026-2"}
+    assert {each.scorecard_version for each in after} == {"2026-3"}
     assert after[1].points > before.points, "the first five hours count more"
     assert after[1].revision == before.revision + 1
 
@@ -304,7 +304,7 @@ async def test_a_programme_published_at_the_same_moment_asks_the_new_scorecard(d
     async with desk.house.database.write() as tx:
         assert await service.approve(
             tx,
-            version="2026-2",
+            version="2026-3",
             report_id=report,
             approver="王强",
             dependants=ProgrammeRules(),
@@ -344,7 +344,7 @@ async def test_the_first_scorecard_of_a_city_needs_two_people_as_well(desk: Desk
     report = await desk.report()
     assert not await desk.approve(report, "李薇")
     assert await desk.approve(report, "王强")
-    assert await desk.in_force() == "2026-2"
+    assert await desk.in_force() == "2026-3"
 
 
 def shorter_catalogue() -> tuple[str, str]:
@@ -382,7 +382,7 @@ async def test_a_catalogue_by_which_the_scorecard_in_force_fails_is_not_publishe
         timeout=60,
     )
     assert done.returncode == 1
-    assert "scorecard 2026-1, indicator volunteer_hours: window_months is longer" in done.stderr
+    assert "scorecard 2026-2, indicator volunteer_hours: window_months is longer" in done.stderr
     async with desk.house.database.read() as tx:
         assert (await record.get_catalogue(tx)).edition != "short"
 

@@ -25,7 +25,7 @@ from tests.conftest import DIGEST_KEY, KEK, encoded_key
 from tests.support.crowd import DISTRICTS, Crowd, national_id
 
 ROOT = Path(__file__).parents[2]
-EXAMPLE = ROOT / "docs/examples/scorecard-2026-2.toml"
+EXAMPLE = ROOT / "docs/examples/scorecard-2026-3.toml"
 PEOPLE = 132  # of six age bands and three districts: 22 and 44 of each
 STEP = 20  # of a mean of so many: twenty people, each moved by a hundred points, move it by 15
 
@@ -113,8 +113,8 @@ async def test_the_report_agrees_with_the_scores_that_are_kept(crowd: Crowd):
 
 async def test_a_challenger_is_shown_beside_the_champion(crowd: Crowd):
     await submit(crowd)
-    report = await report_of(crowd, "2026-2")
-    assert (report.subject, report.champion_version) == ("challenger", "2026-1")
+    report = await report_of(crowd, "2026-3")
+    assert (report.subject, report.champion_version) == ("challenger", "2026-2")
     assert report.movement is not None
     # Five hours: 32 points before, 40 now (and the same for when it was).
     told = {(each.from_change, each.to_change): each.people for each in report.movement.bands}
@@ -247,41 +247,41 @@ async def test_an_operator_does_it_all_from_the_command_line(
         answer: dict[str, object] = json.loads(done.stdout)
         return answer
 
-    assert does("check", str(EXAMPLE))["version"] == "2026-2"
+    assert does("check", str(EXAMPLE))["version"] == "2026-3"
     assert does("submit", str(EXAMPLE), "--by", "李薇")["outcome"] == "submitted"
-    made = does("report", "2026-2", "--out", str(tmp_path / "out"), "--by", "李薇")
+    made = does("report", "2026-3", "--out", str(tmp_path / "out"), "--by", "李薇")
     encoded = (tmp_path / "out" / "report.json").read_bytes()
     report = msgspec.json.decode(encoded, type=Report)
     assert str(report.report_id) == made["report_id"]
     ET.parse(tmp_path / "out" / "report.svg")
-    given = ("approve", "2026-2", "--report", str(made["report_id"]), "--by")
+    given = ("approve", "2026-3", "--report", str(made["report_id"]), "--by")
     assert does(*given, "李薇")["outcome"] == "approved"
     again = creditplus(database_url, tmp_path, *given, "李薇")
     assert again.returncode == 1
     assert "scorecard_approver_repeated" in again.stderr
     assert does(*given, "王强") == {
-        "version": "2026-2",
+        "version": "2026-3",
         "outcome": "in_force",
         "seen": PEOPLE,
         "changed": PEOPLE,
     }
     async with crowd.house.database.read() as tx:
         score = await service.get(tx, subject_id=crowd.subject(1))
-    assert score.scorecard_version == "2026-2"
+    assert score.scorecard_version == "2026-3"
     listed = creditplus(database_url, tmp_path, "list")
     assert listed.stdout.splitlines() == [
-        "2026-2: in_force, approved by 李薇, 王强",
-        "2026-1: retired, approved by release: author, release: reviewer",
+        "2026-3: in_force, approved by 李薇, 王强",
+        "2026-2: retired, approved by release: author, release: reviewer",
     ]
-    shown = creditplus(database_url, tmp_path, "show", "2026-2")
-    assert 'version = "2026-2"' in shown.stdout
+    shown = creditplus(database_url, tmp_path, "show", "2026-3")
+    assert 'version = "2026-3"' in shown.stdout
 
 
 async def test_what_is_wrong_with_a_file_is_said_line_by_line(
     database_url: str, house: House, tmp_path: Path
 ):
     file = tmp_path / "scorecard.toml"
-    text = EXAMPLE.read_text("utf-8").replace('"2026-2"', '"UPPER"')
+    text = EXAMPLE.read_text("utf-8").replace('"2026-3"', '"UPPER"')
     file.write_text(text.replace("[0, 20], [5, 40]", "[0, 20], [5, 70]"))
     done = creditplus(database_url, tmp_path, "check", str(file))
     assert done.returncode == 1

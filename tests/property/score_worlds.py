@@ -24,7 +24,7 @@ CATALOGUE: Catalogue = load_catalogue(
     (_DATA / "catalogue-2026.toml").read_text(), (_DATA / "sources-2026.toml").read_text()
 )
 SHIPPED: Scorecard = load_scorecard(
-    (files("backend.score") / "data" / "scorecard-2026-1.toml").read_text(), CATALOGUE
+    (files("backend.score") / "data" / "scorecard-2026-2.toml").read_text(), CATALOGUE
 )
 AS_OF = date(2026, 11, 20)
 REPORTED_AT = datetime(2026, 11, 20, 2, tzinfo=UTC)

@@ -29,11 +29,11 @@ from backend.score.rules.scorecard import Scorecard
 
 TODAY = date(2026, 11, 24)
 CHAMPION = load_scorecard(
-    (files("backend.score") / "data" / "scorecard-2026-1.toml").read_text("utf-8"),
+    (files("backend.score") / "data" / "scorecard-2026-2.toml").read_text("utf-8"),
     packaged_catalogue(),
 )
 CHALLENGER = load_scorecard(
-    (Path(__file__).parents[2] / "docs/examples/scorecard-2026-2.toml").read_text("utf-8"),
+    (Path(__file__).parents[2] / "docs/examples/scorecard-2026-3.toml").read_text("utf-8"),
     packaged_catalogue(),
 )
 NUMBERS_OF_PEOPLE = {"people", "performed_people", "failed_people", "participants"}
@@ -149,7 +149,7 @@ def _age(code: str) -> int:
 @given(samples(most=60))
 def test_the_same_city_again_has_not_drifted(sample):
     first = report_of(sample)
-    again = report_of(sample, {"2026-1": first, "2026-2": first})
+    again = report_of(sample, {"2026-2": first, "2026-3": first})
     if again.champion is not None:
         assert again.champion.drift.stability_index == 0
         assert again.champion.drift.level == "stable"

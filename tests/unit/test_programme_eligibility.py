@@ -61,7 +61,7 @@ EVIDENCE = Evidence(
     points=700,
     dimensions=[1, 2, 3, 4, 5],
     indicator_values=[10] * len(SCORECARD.indicators),
-    scorecard_version="2026-1",
+    scorecard_version="2026-2",
     scorecard_digest=SCORECARD.digest,
     score_digest=b"d" * 32,
     score_as_of=date(2026, 11, 20),
@@ -167,7 +167,7 @@ def test_the_trace_keeps_the_facts_the_rule_reads_and_no_others() -> None:
 def test_the_trace_says_from_which_score_the_facts_are() -> None:
     """产品原则 8: the next day the score is another one; the decision still says which it was."""
     trace = trace_of(verdict_on(), evidence=EVIDENCE, salt=bytes(16))
-    assert (trace.scorecard_version, trace.score_as_of) == ("2026-1", date(2026, 11, 20))
+    assert (trace.scorecard_version, trace.score_as_of) == ("2026-2", date(2026, 11, 20))
     assert trace.score_digest == EVIDENCE.score_digest
 
 

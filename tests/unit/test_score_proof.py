@@ -24,8 +24,8 @@ from backend.score.rules.proof import (
     restore_scorecard,
 )
 
-TEXT = (files("backend.score") / "data" / "scorecard-2026-1.toml").read_text("utf-8")
-CHALLENGER = Path(__file__).parents[2] / "docs/examples/scorecard-2026-2.toml"
+TEXT = (files("backend.score") / "data" / "scorecard-2026-2.toml").read_text("utf-8")
+CHALLENGER = Path(__file__).parents[2] / "docs/examples/scorecard-2026-3.toml"
 CATALOGUE = packaged_catalogue()
 
 Change = Callable[[dict[str, Any]], object]
@@ -236,7 +236,7 @@ def test_what_was_proved_is_read_again_to_the_same_scorecard() -> None:
     assert restore_scorecard(TEXT) == load_scorecard(TEXT, CATALOGUE)
 
 
-@pytest.mark.parametrize("text", [TEXT, CHALLENGER.read_text("utf-8")], ids=["2026-1", "2026-2"])
+@pytest.mark.parametrize("text", [TEXT, CHALLENGER.read_text("utf-8")], ids=["2026-2", "2026-3"])
 def test_the_first_hours_of_volunteering_count_most(text: str) -> None:
     scorecard = load_scorecard(text, CATALOGUE)
     hours = next(each for each in scorecard.indicators if each.code == "volunteer_hours")

@@ -21,7 +21,7 @@ from backend.score.rules.scorecard import Indicator
 from backend.score.rules.state import facts_of
 from tests.property.score_worlds import AS_OF, CATALOGUE, SHIPPED, make_record
 
-TEXT = (files("backend.score") / "data" / "scorecard-2026-1.toml").read_text()
+TEXT = (files("backend.score") / "data" / "scorecard-2026-2.toml").read_text()
 INDICATORS = {each.code: each for each in SHIPPED.indicators}
 
 
@@ -193,7 +193,7 @@ class TestLife:
         assert result.input_digest == score_records(SHIPPED, [], AS_OF).input_digest
 
     def test_the_digest_says_nothing_of_day_or_scorecard(self):
-        other = msgspec.structs.replace(SHIPPED, version="2026-2", digest=bytes(32))
+        other = msgspec.structs.replace(SHIPPED, version="2026-3", digest=bytes(32))
         digests = {
             score_records(each, [], day).input_digest
             for each in (SHIPPED, other)
@@ -234,8 +234,8 @@ class TestLoader:
             ("help_step = 6\n", "help_step = 0\n", "help_step of 1 or more"),
             ("can_act = false", "can_act = true", "help_zh is 1 to 200"),
             ('code = "ip_count"', 'code = "tax_level"', "tax_level: given twice"),
-            ('version = "2026-1"', "version = 2026", "version must be a text"),
-            ('version = "2026-1"', 'version = "2026-1"\nsurprise = 1', "unknown member surprise"),
+            ('version = "2026-2"', "version = 2026", "version must be a text"),
+            ('version = "2026-2"', 'version = "2026-2"\nsurprise = 1', "unknown member surprise"),
             ('aggregate = "max"', 'aggregate = "latest"', "Invalid enum value"),
             ('aggregate = "max"', 'aggregate = "max"\nminimum_count = 2', "belong to a ratio"),
         ],

@@ -32,7 +32,7 @@ from backend.score.store import report as report_store
 from backend.score.store import scorecard as store
 
 SCORECARD_IN_FORCE = "scorecard.in_force"
-PACKAGED = "scorecard-2026-1.toml"
+PACKAGED = "scorecard-2026-2.toml"
 # A release is made by one person and reviewed by another. Where a scorecard is in force by the
 # release alone (the local stack, tests), these stand where a city's own two people would.
 RELEASE_AUTHOR, RELEASE_REVIEWER = "release: author", "release: reviewer"
