@@ -6,7 +6,7 @@ interpreter of that form written here, and with themselves on facts that got bet
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.programme.rules.fact import Direction, vocabulary_of
@@ -21,6 +21,7 @@ from backend.programme.rules.rule import (
     rule_faults,
 )
 from backend.score.service import packaged_scorecard
+from tests.support.examples import examples
 
 VOCABULARY = vocabulary_of(packaged_scorecard())
 CODES = sorted(VOCABULARY)[7:11]  # two good, two adverse
@@ -64,7 +65,7 @@ def holds(term: dict[str, Any], facts: Facts) -> bool:
     return value >= term["at_least"] if "at_least" in term else value <= term["at_most"]
 
 
-@settings(max_examples=400)
+@examples(400)
 @given(TERMS, FACTS)
 def test_the_clauses_say_what_the_file_says(term: dict[str, Any], facts: dict[str, int]) -> None:
     faults: list[str] = []

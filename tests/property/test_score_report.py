@@ -15,7 +15,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.kit.anonymity import K, told
@@ -26,6 +26,7 @@ from backend.score.rules.report import Report
 from backend.score.rules.reporting import Heading, make_report
 from backend.score.rules.sample import AGE_BANDS, Person, Sample, Standing
 from backend.score.rules.scorecard import Scorecard
+from tests.support.examples import examples
 
 TODAY = date(2026, 11, 24)
 CHAMPION = load_scorecard(
@@ -109,7 +110,7 @@ def numbers(value: Any, name: str = "") -> Iterator[int]:
         yield value
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(samples())
 def test_no_number_in_a_report_nor_a_difference_of_two_stands_for_a_few_people(sample):
     found = set(numbers(msgspec.to_builtins(report_of(sample))))
@@ -117,7 +118,7 @@ def test_no_number_in_a_report_nor_a_difference_of_two_stands_for_a_few_people(s
     assert not any(0 < abs(a - b) < K for a, b in combinations(found, 2))
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(samples())
 def test_what_is_told_is_what_is_true_in_whole_twenties(sample):
     report = report_of(sample)
@@ -145,7 +146,7 @@ def _age(code: str) -> int:
     return int(code)
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(samples(most=60))
 def test_the_same_city_again_has_not_drifted(sample):
     first = report_of(sample)
@@ -155,7 +156,7 @@ def test_the_same_city_again_has_not_drifted(sample):
         assert again.champion.drift.level == "stable"
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(samples(), st.text(max_size=100))
 def test_every_report_can_be_drawn_and_read_back(sample, name):
     report = msgspec.structs.replace(report_of(sample), made_by=_printable(name))
@@ -279,7 +280,7 @@ def add(sample: Sample, count: int, champion: dict[str, int], challenger: dict[s
         )
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(st.integers(100, 2_000), st.integers(1, K - 1), st.sampled_from([20, 50, 80]))
 def test_no_mean_counts_a_few_people(crowd_size, few, hours):
     """Whoever knows by how much a scorecard moves each of them can't say how many they are."""
@@ -299,7 +300,7 @@ def test_no_mean_counts_a_few_people(crowd_size, few, hours):
             assert group.champion.mean_points == group.challenger.mean_points
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(samples(most=40))
 def test_a_district_of_a_few_people_is_not_even_named(sample):
     report = report_of(sample)
@@ -308,7 +309,7 @@ def test_a_district_of_a_few_people_is_not_even_named(sample):
         assert len(report.parity.age_bands) >= 1
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(st.integers(1, K - 1), st.integers(1, 3), st.integers(1, 3))
 def test_what_a_few_people_are_moved_by_follows_from_no_share(few, one, other):
     """Neither from what is missing to the whole nor from a dimension less its other indicators."""
@@ -322,7 +323,7 @@ def test_what_a_few_people_are_moved_by_follows_from_no_share(few, one, other):
     assert told_shares[0] == told_shares[1]
 
 
-@settings(max_examples=20)
+@examples(20)
 @given(st.integers(1_000, 2_000), st.integers(0, 200))
 def test_the_mean_of_many_is_told_nearly_as_it_is(crowd_size, hours):
     report = report_of(crowd({"volunteer_hours": hours}, crowd_size))
