@@ -8,7 +8,7 @@ on Python builtins. Both must accept or both refuse; what is accepted must have 
 import json
 from typing import Any
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from joserfc import jws
 from joserfc.errors import JoseError
@@ -16,6 +16,7 @@ from joserfc.jwk import Key, import_key
 
 from backend.kit.dpop import DpopError, verify_proof
 from tests.conftest import NOW
+from tests.support.examples import examples
 from tests.support.oauth_client import b64, new_key, sign
 
 URL = "https://credit.example.cn/oauth/token"
@@ -106,7 +107,7 @@ def ours(proof: str) -> str | None:
         return None
 
 
-@settings(max_examples=1500, deadline=None)
+@examples(1500)
 @given(
     key=st.sampled_from(KEYS[:4] * 4 + KEYS[4:]),
     shown=st.sampled_from([None] * 24 + KEYS),
@@ -136,7 +137,7 @@ def test_whatever_is_signed_both_agree(
     assert ours(proof) == oracle(proof)
 
 
-@settings(max_examples=1000, deadline=None)
+@examples(1000)
 @given(
     key=st.sampled_from(KEYS[:4]),
     payload=good_claims,
@@ -162,7 +163,7 @@ def test_a_damaged_proof_is_refused_by_both_or_is_the_same_signature(
         assert oracle(damaged) == accepted
 
 
-@settings(max_examples=1000, deadline=None)
+@examples(1000)
 @given(st.one_of(st.text(max_size=300), st.binary(max_size=300).map(lambda b: f"{b64(b)}.AA.AA")))
 def test_anything_at_all_is_refused_without_an_accident(text: str) -> None:
     assert ours(text) is None

@@ -13,7 +13,6 @@ from uuid import UUID
 
 import msgspec
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
@@ -34,6 +33,7 @@ from backend.oauth.rules.grant import (
 )
 from backend.oauth.rules.token import AccessToken, introspect_access, is_live, principal_of
 from tests.conftest import NOW
+from tests.support.examples import examples
 from tests.support.oauth_client import ELIGIBILITY, ISSUER, REDIRECT_URI
 from tests.support.oauth_world import CONSENT_ID, PARTNER_ID, SUBJECT_ID
 
@@ -247,5 +247,5 @@ class Server(RuleBasedStateMachine):
         return row.grant_id not in self.ended and number not in self.dead and self.now < ends
 
 
-Server.TestCase.settings = settings(max_examples=400, stateful_step_count=40, deadline=None)
+Server.TestCase.settings = examples(400, stateful_step_count=40)
 TestServer = Server.TestCase

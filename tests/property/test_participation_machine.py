@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
@@ -19,6 +19,7 @@ from backend.kit.postgres import Database
 from backend.kit.problem import Refusal
 from tests.conftest import DIGEST_KEY, KEK, NOW
 from tests.support.citizen import RecordingHooks, national_id, sign_up
+from tests.support.examples import examples
 
 PEOPLE = st.integers(1, 2)
 VERSION = service.CURRENT_NOTICE.version
@@ -140,10 +141,9 @@ def test_taking_part_in_any_order(database_url: str, steps: int) -> None:
         try:
             run_state_machine_as_test(
                 Participating,
-                settings=settings(
-                    max_examples=25,
+                settings=examples(
+                    25,
                     stateful_step_count=steps,
-                    deadline=None,
                     suppress_health_check=list(HealthCheck),
                 ),
             )

@@ -13,7 +13,7 @@ from uuid import UUID
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, note, settings
+from hypothesis import HealthCheck, note
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
@@ -27,6 +27,7 @@ from backend.record.rules.life import RecordVersion, add_months, counts
 from backend.record.rules.status import STEPS, Status, Step, status_of
 from tests.conftest import DIGEST_KEY, KEK, NOW
 from tests.support.citizen import national_id
+from tests.support.examples import examples
 
 PEOPLE = st.integers(1, 2)
 NUMBERS = st.sampled_from(["a", "b"])
@@ -245,8 +246,8 @@ class Life(RuleBasedStateMachine):
         return {each for row in found for each in row.payload["subject_ids"]}
 
 
-@pytest.mark.parametrize(("examples", "steps"), [(25, 25)])
-def test_records_in_any_order(database_url: str, examples: int, steps: int) -> None:
+@pytest.mark.parametrize(("number", "steps"), [(25, 25)])
+def test_records_in_any_order(database_url: str, number: int, steps: int) -> None:
     """At most one version stands, held-back ones never count, every change is told."""
     with asyncio.Runner() as runner:
         Life.runner = runner
@@ -254,10 +255,9 @@ def test_records_in_any_order(database_url: str, examples: int, steps: int) -> N
         try:
             run_state_machine_as_test(
                 Life,
-                settings=settings(
-                    max_examples=examples,
+                settings=examples(
+                    number,
                     stateful_step_count=steps,
-                    deadline=None,
                     suppress_health_check=list(HealthCheck),
                 ),
             )
