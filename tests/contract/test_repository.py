@@ -7,6 +7,7 @@ code; no container engine is needed.
 
 import difflib
 import re
+import shutil
 import subprocess
 import tomllib
 from importlib import import_module
@@ -95,6 +96,23 @@ def test_a_script_can_be_read_by_bash_and_stops_at_the_first_fault(path: Path) -
     assert lines[0] == "#!/usr/bin/env bash"
     assert lines[1].startswith("# "), "the second line says what it is for"
     assert any(line.startswith("set -") and "u" in line for line in lines)
+
+
+def test_what_a_linked_environment_leads_to_is_left_alone(tmp_path: Path) -> None:
+    place, elsewhere = tmp_path / "place", tmp_path / "elsewhere"
+    (place / "scripts").mkdir(parents=True)
+    elsewhere.mkdir()
+    (elsewhere / "kept").write_text("kept")
+    for name in (*LOCKS, "pyproject.toml"):
+        (place / name).write_text("")
+    shutil.copy(ROOT / "scripts/venv", place / "scripts/venv")
+    (place / ".venv").symlink_to(elsewhere)
+    made = subprocess.run(
+        ["bash", "scripts/venv"], cwd=place, capture_output=True, text=True, check=False
+    )
+    assert [path.name for path in elsewhere.iterdir()] == ["kept"]
+    assert made.returncode == 1
+    assert ".venv is a link" in made.stderr
 
 
 def test_every_command_is_on_the_table_and_explains_itself() -> None:
