@@ -187,7 +187,7 @@ async def test_one_month_can_be_asked_for_and_a_month_without_lines_has_no_mark(
     (item,) = (await department.get("?month=2026-10")).json()["items"]
     assert item["month"] == "2026-10"
     assert (await department.get("?month=2026-09")).json()["items"] == []
-    for wrong in ("2026-13", "2026-1", "26-10", "2026-10-01", "x", ""):
+    for wrong in ("2026-13", "2026-1", "26-10", "2026-10-01", "2026-10%0A", "x", ""):
         problem_of(await department.get(f"?month={wrong}"), 400, "parameter_invalid")
 
 

@@ -147,7 +147,7 @@ class TestJson:
                 member()[:-1] + b', "quantity": ' + b"9" * 5_000 + b"}",
                 [("quantity", "field_too_long")],
             ),
-            (member(quantity=10**12), [("quantity", "number_format")]),
+            (member(quantity=10**12), [("quantity", "quantity_too_large")]),
             (member(quantity=-1), [("quantity", "quantity_negative")]),
             (member(quantity=0), [("quantity", "quantity_zero")]),
             (member(external_id="a\u0000b"), [("external_id", "character_forbidden")]),

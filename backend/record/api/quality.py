@@ -17,6 +17,7 @@ from backend.kit.postgres import Database
 from backend.record import service
 from backend.record.rules.quality import FORMULA, WEIGHTS, MonthQuality
 
+# Its `$` lets a line feed by: the length does not. (`\Z` is none of OpenAPI's patterns.)
 MONTH_PATTERN = r"^20[0-9]{2}-(0[1-9]|1[0-2])$"
 
 
@@ -90,7 +91,7 @@ async def list_quality(
     source: NamedDependency[SourcePrincipal],
     db: NamedDependency[Database],
     clock: NamedDependency[Clock],
-    month: Annotated[str | None, QueryParameter(pattern=MONTH_PATTERN)] = None,
+    month: Annotated[str | None, QueryParameter(pattern=MONTH_PATTERN, max_length=7)] = None,
 ) -> QualityView:
     """List the quality of the source's own lines: one month, or the last 24."""
     today = city_date(clock.now())

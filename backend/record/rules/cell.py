@@ -11,10 +11,11 @@ from backend.record.rules.fault import FIELD_CHARACTERS_MAX, VERSION_MAX, FaultC
 from backend.record.rules.life import Action
 from backend.record.rules.personal import PERSONAL_CHARACTERS_MIN, holds_personal_number
 
-# The source's own number, in any script: docket numbers read （2026）沪0101执123号.
-EXTERNAL_ID = re.compile(r"[\w（(〔\[][\w（）()〔〕\[\] ./:#-]{0,63}")
+# The source's own number, in any script: docket numbers read （2026）沪0101执123号. A space at its
+# end is padding, by which an export would give every number a second time.
+EXTERNAL_ID = re.compile(r"(?=[\w（(〔\[])[\w（）()〔〕\[\] ./:#-]{1,64}(?<! )")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_NUMBER = re.compile(r"[0-9]{1,10}")
+_NUMBER = re.compile(rf"[0-9]{{1,{FIELD_CHARACTERS_MAX}}}")
 _NEGATIVE = re.compile(r"-[0-9]+(?:\.[0-9]+)?")
 _FORMULA_STARTS = ("=", "+", "-", "@")
 _ACTIONS: dict[str, Action] = {
