@@ -4,21 +4,20 @@ A consent is given on the consent page only, where the partner's request can be 
 """
 
 from datetime import datetime
-from typing import Annotated
 from uuid import UUID
 
 import msgspec
 from litestar import delete, get
 from litestar.datastructures import CacheControlHeader
 from litestar.di import NamedDependency
-from litestar.params import FromPath, QueryParameter
+from litestar.params import FromPath
 
 from backend.access.guard import requires
 from backend.access.rules import CitizenPrincipal, Scope
 from backend.consent import rules, service
 from backend.kit.clock import Clock
-from backend.kit.http import problems
-from backend.kit.page import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX
+from backend.kit.http import Cursor, PageSize, problems
+from backend.kit.page import PAGE_SIZE_DEFAULT
 from backend.kit.postgres import Database
 
 _NO_STORE = CacheControlHeader(no_store=True)
@@ -92,8 +91,8 @@ async def list_consents(
     citizen: NamedDependency[CitizenPrincipal],
     db: NamedDependency[Database],
     clock: NamedDependency[Clock],
-    cursor: Annotated[str | None, QueryParameter(max_length=512)] = None,
-    page_size: Annotated[int, QueryParameter(ge=1, le=PAGE_SIZE_MAX)] = PAGE_SIZE_DEFAULT,
+    cursor: Cursor = None,
+    page_size: PageSize = PAGE_SIZE_DEFAULT,
 ) -> ConsentPageView:
     """List every consent the citizen ever gave, with its recipient, purpose and end."""
     async with db.read() as tx:

@@ -321,10 +321,3 @@ class ConsentListed(msgspec.Struct, frozen=True):
     expires_at: datetime
     ended_at: datetime | None
     end_reason: str | None
-
-
-class ConsentPage(msgspec.Struct, frozen=True):
-    """One page of a citizen's consents, newest first."""
-
-    items: list[ConsentListed]
-    next_cursor: str | None

@@ -7,10 +7,10 @@ from uuid import UUID
 
 from backend.citizen import service as citizen
 from backend.consent import rules, store
-from backend.consent.rules import Consent, ConsentPage, ConsentRefusal, EndReason, Purpose
+from backend.consent.rules import Consent, ConsentListed, ConsentRefusal, EndReason, Purpose
 from backend.event import service as event
 from backend.kit.ids import new_id
-from backend.kit.page import decode_id_cursor, encode_cursor
+from backend.kit.page import Page, cut_page, decode_id_cursor
 from backend.kit.postgres import ReadTx, Tx
 from backend.kit.problem import Refusal, Unavailable
 from backend.oauth import service as oauth
@@ -159,13 +159,11 @@ async def end_all(tx: Tx, *, subject_id: UUID, now: datetime) -> int:
 
 async def list_consents(
     tx: ReadTx, *, subject_id: UUID, cursor: str | None, page_size: int
-) -> ConsentPage:
+) -> Page[ConsentListed]:
     """Return one page of a citizen's consents, newest first; raises Refusal cursor_invalid."""
     before = None if cursor is None else decode_id_cursor(cursor)
     found = await store.list_consents(tx, subject_id, before=before, limit=page_size + 1)
-    items = found[:page_size]
-    more = len(found) > page_size
-    return ConsentPage(items, encode_cursor(str(items[-1].consent_id)) if more else None)
+    return cut_page(found, page_size, key=lambda consent: (str(consent.consent_id),))
 
 
 async def _end(tx: Tx, consent: Consent, *, reason: EndReason, now: datetime) -> None:

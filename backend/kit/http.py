@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Annotated, Any, cast
 from uuid import UUID
 
 import msgspec
@@ -21,12 +21,14 @@ from litestar.exceptions import (
 )
 from litestar.middleware import ASGIMiddleware
 from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import QueryParameter
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from backend.kit.clock import SystemClock
 from backend.kit.ids import new_id
 from backend.kit.log import get_log
 from backend.kit.metric import REFUSALS, REQUEST_SECONDS
+from backend.kit.page import CURSOR_CHARACTERS_MAX, PAGE_SIZE_MAX
 from backend.kit.problem import PROBLEMS, Refusal
 from backend.kit.wire import MORE_TIME
 
@@ -36,6 +38,10 @@ PROBLEM_MEDIA_TYPE = "application/problem+json"
 BODY_BYTES_MAX = 65_536
 RETRY_AFTER_SECONDS = 2
 AnyRequest = Request[Any, Any, Any]
+
+# The two parameters of every list that comes in pages.
+Cursor = Annotated[str | None, QueryParameter(max_length=CURSOR_CHARACTERS_MAX)]
+PageSize = Annotated[int, QueryParameter(ge=1, le=PAGE_SIZE_MAX)]
 
 
 class JsonRequest(AnyRequest):

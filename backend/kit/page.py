@@ -2,6 +2,8 @@
 
 import base64
 import binascii
+from collections.abc import Callable
+from typing import Generic, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -10,7 +12,29 @@ from backend.kit.problem import Refusal
 
 PAGE_SIZE_DEFAULT = 20
 PAGE_SIZE_MAX = 100
-_CURSOR_CHARACTERS_MAX = 512
+CURSOR_CHARACTERS_MAX = 512
+
+T = TypeVar("T")
+
+
+class Page(msgspec.Struct, Generic[T], frozen=True):
+    """One page of what was found; `next_cursor` is None on the last."""
+
+    items: list[T]
+    next_cursor: str | None
+
+
+def cut_page(found: list[T], page_size: int, *, key: Callable[[T], tuple[str, ...]]) -> Page[T]:
+    """Return the page of what was read with a limit of `page_size + 1`.
+
+    The one more is not shown: it says that another page follows. `key` is the sort key of an item,
+    as `decode_cursor` gives it back.
+    """
+    assert page_size >= 1, "a page shows something"
+    assert len(found) <= page_size + 1, "one more than the page is read"
+    items = found[:page_size]
+    is_last = len(found) == len(items)
+    return Page(items, None if is_last else encode_cursor(*key(items[-1])))
 
 
 def encode_cursor(*parts: str) -> str:
@@ -23,7 +47,7 @@ def decode_cursor(cursor: str, *, parts: int) -> tuple[str, ...]:
 
     Raises Refusal("cursor_invalid") unless it is a cursor of `parts` strings.
     """
-    if len(cursor) > _CURSOR_CHARACTERS_MAX:
+    if len(cursor) > CURSOR_CHARACTERS_MAX:
         raise Refusal("cursor_invalid")
     try:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)

@@ -1,19 +1,17 @@
 """The citizen's view of the ledger: who looked, when, why, and under which consent."""
 
 from datetime import datetime
-from typing import Annotated
 from uuid import UUID
 
 import msgspec
 from litestar import get
 from litestar.datastructures import CacheControlHeader
 from litestar.di import NamedDependency
-from litestar.params import QueryParameter
 
 from backend.access.guard import requires
 from backend.access.rules import CitizenPrincipal, Scope
-from backend.kit.http import problems
-from backend.kit.page import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX
+from backend.kit.http import Cursor, PageSize, problems
+from backend.kit.page import PAGE_SIZE_DEFAULT
 from backend.kit.postgres import Database
 from backend.ledger import service
 from backend.ledger.rules import AccessEntry
@@ -71,8 +69,8 @@ class AccessPageView(msgspec.Struct, frozen=True):
 async def list_accesses(
     citizen: NamedDependency[CitizenPrincipal],
     db: NamedDependency[Database],
-    cursor: Annotated[str | None, QueryParameter(max_length=512)] = None,
-    page_size: Annotated[int, QueryParameter(ge=1, le=PAGE_SIZE_MAX)] = PAGE_SIZE_DEFAULT,
+    cursor: Cursor = None,
+    page_size: PageSize = PAGE_SIZE_DEFAULT,
 ) -> AccessPageView:
     """List every look at the citizen: who, when, why, what kind of data, under which consent."""
     async with db.read() as tx:

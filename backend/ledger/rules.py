@@ -25,10 +25,3 @@ class AccessEntry(msgspec.Struct, frozen=True, kw_only=True):
     decision_id: UUID | None
     disclosed: str
     at: datetime
-
-
-class AccessPage(msgspec.Struct, frozen=True):
-    """One page of looks, newest first; `next_cursor` is None on the last."""
-
-    items: list[AccessEntry]
-    next_cursor: str | None

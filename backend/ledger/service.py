@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from backend.kit.page import decode_id_cursor, encode_cursor
+from backend.kit.page import Page, cut_page, decode_id_cursor
 from backend.kit.postgres import ReadTx, Tx
 from backend.ledger import store
-from backend.ledger.rules import AccessEntry, AccessPage
+from backend.ledger.rules import AccessEntry
 
 
 async def record_access(tx: Tx, *, entries: Sequence[AccessEntry]) -> None:
@@ -17,13 +17,11 @@ async def record_access(tx: Tx, *, entries: Sequence[AccessEntry]) -> None:
 
 async def list_accesses(
     tx: ReadTx, *, subject_id: UUID, cursor: str | None, page_size: int
-) -> AccessPage:
+) -> Page[AccessEntry]:
     """Return one page of a citizen's looks, newest first; raises Refusal cursor_invalid."""
     before = None if cursor is None else decode_id_cursor(cursor)
     found = await store.list_entries(tx, subject_id, before=before, limit=page_size + 1)
-    items = found[:page_size]
-    more = len(found) > page_size
-    return AccessPage(items, encode_cursor(str(items[-1].entry_id)) if more else None)
+    return cut_page(found, page_size, key=lambda entry: (str(entry.entry_id),))
 
 
 async def find_rewriter(tx: ReadTx) -> str | None:

@@ -7,10 +7,10 @@ from litestar import Response, get
 from litestar.di import NamedDependency
 
 from backend.consent.service import DATA_KINDS
-from backend.kit.page import PAGE_SIZE_DEFAULT
+from backend.kit.page import PAGE_SIZE_DEFAULT, Page
 from backend.kit.postgres import Database
 from backend.ledger import service as ledger
-from backend.ledger.rules import AccessEntry, AccessPage
+from backend.ledger.rules import AccessEntry
 from backend.programme.rules.eligibility import ACTION
 from backend.record.service.looking import DATA_KIND as RECORDS_KIND
 from backend.web.programme_words import ProgrammeWords, name_of, programme_words
@@ -54,7 +54,7 @@ class AccessesView(msgspec.Struct, frozen=True):
     next_href: str
 
 
-def accesses_view(page: AccessPage, programmes: dict[str, ProgrammeWords]) -> AccessesView:
+def accesses_view(page: Page[AccessEntry], programmes: dict[str, ProgrammeWords]) -> AccessesView:
     """Return the page of looks in words."""
     return AccessesView(
         accesses=[_item(entry, programmes) for entry in page.items],

@@ -8,7 +8,7 @@ from litestar import Response, get
 from litestar.di import NamedDependency
 
 from backend.kit.clock import Clock, city_date
-from backend.kit.page import PAGE_SIZE_DEFAULT
+from backend.kit.page import PAGE_SIZE_DEFAULT, Page
 from backend.kit.postgres import Database
 from backend.record import service as record
 from backend.record.rules.catalogue import Catalogue
@@ -69,7 +69,7 @@ def record_lines(records: Sequence[Record], catalogue: Catalogue) -> list[Record
     ]
 
 
-def records_view(page: record.RecordPage, catalogue: Catalogue, *, today: date) -> RecordsView:
+def records_view(page: Page[Record], catalogue: Catalogue, *, today: date) -> RecordsView:
     """Return the page of records in words."""
     return RecordsView(
         records=[_item(each, catalogue, today) for each in page.items],

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from backend.kit.clock import FixedClock, city_date
 from backend.kit.ids import new_id, new_ids, new_token, subject_id_from, token_hash
 from backend.kit.money import format_yuan, parse_yuan
-from backend.kit.page import decode_cursor, encode_cursor
+from backend.kit.page import cut_page, decode_cursor, encode_cursor
 from backend.kit.problem import Refusal
 
 NOW = datetime(2026, 11, 20, 2, 0, tzinfo=UTC)
@@ -84,6 +84,22 @@ def test_a_foreign_cursor_is_refused_not_guessed(text: str) -> None:
         return
     with pytest.raises(Refusal, match="cursor_invalid"):
         decode_cursor(text, parts=2)
+
+
+@given(st.integers(0, 30), st.integers(1, 12))
+def test_pages_in_turn_show_everything_once_and_the_last_says_so(count: int, size: int) -> None:
+    sizes, shown, after = [], [], -1
+    while True:
+        read = list(range(after + 1, count))[: size + 1]
+        page = cut_page(read, size, key=lambda each: (str(each),))
+        shown += page.items
+        sizes.append(len(page.items))
+        if page.next_cursor is None:
+            break
+        after = int(decode_cursor(page.next_cursor, parts=1)[0])
+    assert shown == list(range(count))
+    assert all(each == size for each in sizes[:-1])
+    assert sizes[-1] > 0 or count == 0, "no page is empty but that of an empty list"
 
 
 def test_the_city_changes_its_date_eight_hours_before_utc() -> None:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from backend.ledger.rules import AccessPage
+from backend.kit.page import Page
 from backend.record.service.looking import Looking, look_entry
 from backend.web.accesses import accesses_view
 
@@ -29,7 +29,7 @@ def test_an_operators_look_is_told_in_words(
     entry = look_entry(
         UUID(int=1), looking, actor="王敏", reason="异议 7", disclosed=disclosed, now=NOW
     )
-    (item,) = accesses_view(AccessPage([entry], None), {}).accesses
+    (item,) = accesses_view(Page([entry], None), {}).accesses
     assert item.action.zh == "查看信用信息"
     assert (item.disclosed.zh, item.disclosed.en) == said
     assert item.purpose.zh.endswith("：异议 7")
@@ -40,5 +40,5 @@ def test_what_the_page_has_no_words_for_is_shown_as_it_is() -> None:
     entry = look_entry(
         UUID(int=1), Looking.REVIEW, actor="王敏", reason="x", disclosed="pages:x", now=NOW
     )
-    (item,) = accesses_view(AccessPage([entry], None), {}).accesses
+    (item,) = accesses_view(Page([entry], None), {}).accesses
     assert item.disclosed.zh == "pages:x"

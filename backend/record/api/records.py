@@ -1,20 +1,18 @@
 """What is on record about the citizen: what, from which source, since when, until when."""
 
 from datetime import date, datetime
-from typing import Annotated
 from uuid import UUID
 
 import msgspec
 from litestar import get
 from litestar.datastructures import CacheControlHeader
 from litestar.di import NamedDependency
-from litestar.params import QueryParameter
 
 from backend.access.guard import requires
 from backend.access.rules import CitizenPrincipal, Scope
 from backend.kit.clock import Clock, city_date
-from backend.kit.http import problems
-from backend.kit.page import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX
+from backend.kit.http import Cursor, PageSize, problems
+from backend.kit.page import PAGE_SIZE_DEFAULT
 from backend.kit.postgres import Database
 from backend.record import service
 from backend.record.rules.catalogue import Catalogue
@@ -95,8 +93,8 @@ async def list_records(
     citizen: NamedDependency[CitizenPrincipal],
     db: NamedDependency[Database],
     clock: NamedDependency[Clock],
-    cursor: Annotated[str | None, QueryParameter(max_length=512)] = None,
-    page_size: Annotated[int, QueryParameter(ge=1, le=PAGE_SIZE_MAX)] = PAGE_SIZE_DEFAULT,
+    cursor: Cursor = None,
+    page_size: PageSize = PAGE_SIZE_DEFAULT,
 ) -> RecordPageView:
     """List what is on record about the citizen: what, from whom, when, and when it ends."""
     async with db.read() as tx:

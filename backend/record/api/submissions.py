@@ -22,8 +22,8 @@ from backend.access.guard import requires
 from backend.access.rules import Scope, SourcePrincipal
 from backend.kit.clock import Clock
 from backend.kit.crypto import Vault
-from backend.kit.http import AnyRequest, problems, read_pieces
-from backend.kit.page import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX
+from backend.kit.http import AnyRequest, Cursor, PageSize, problems, read_pieces
+from backend.kit.page import PAGE_SIZE_DEFAULT
 from backend.kit.postgres import Database
 from backend.kit.problem import Refusal
 from backend.record import service
@@ -46,8 +46,6 @@ UPLOAD_SECONDS = 3_000.0
 JSON = "application/json"
 
 NO_STORE = CacheControlHeader(no_store=True)
-Cursor = Annotated[str | None, QueryParameter(max_length=512)]
-PageSize = Annotated[int, QueryParameter(ge=1, le=PAGE_SIZE_MAX)]
 
 
 class SubmissionView(msgspec.Struct, frozen=True):

@@ -14,8 +14,6 @@ from backend.record.service.catalogue import (
 )
 from backend.record.service.handed_in import (
     FIRST_PLACE,
-    FaultPage,
-    SubmissionPage,
     get_submission,
     list_fault_page,
     list_faults_after,
@@ -43,7 +41,6 @@ from backend.record.service.purge import (
 from backend.record.service.quality import list_quality, time_reports
 from backend.record.service.reading import (
     FAULTS_SHOWN_MAX,
-    RecordPage,
     find_layout,
     get_submission_of_any,
     list_current,
@@ -79,16 +76,13 @@ __all__ = [
     "SUBJECTS_PER_EVENT",
     "SUBMISSION_UPLOADED",
     "CatalogueOutcome",
-    "FaultPage",
     "LineProof",
     "Looking",
     "PackedChunk",
     "Packer",
     "PurgeCount",
     "PurgeProof",
-    "RecordPage",
     "RecordsLookedAt",
-    "SubmissionPage",
     "begin_upload",
     "check_sender",
     "confirm",

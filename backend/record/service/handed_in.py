@@ -2,9 +2,7 @@
 
 from uuid import UUID
 
-import msgspec
-
-from backend.kit.page import decode_cursor, decode_id_cursor, encode_cursor
+from backend.kit.page import Page, cut_page, decode_cursor, decode_id_cursor
 from backend.kit.postgres import ReadTx
 from backend.kit.problem import Refusal
 from backend.record.rules.fault import StoredFault
@@ -13,20 +11,6 @@ from backend.record.store import handed_in as store
 
 FIRST_PLACE = (0, -1)
 _FAULTS_MAX = 500
-
-
-class SubmissionPage(msgspec.Struct, frozen=True):
-    """One page of a source's submissions, newest first; no cursor on the last."""
-
-    items: list[Submission]
-    next_cursor: str | None
-
-
-class FaultPage(msgspec.Struct, frozen=True):
-    """One page of what is wrong with lines, by line; no cursor on the last."""
-
-    items: list[StoredFault]
-    next_cursor: str | None
 
 
 async def get_submission(tx: ReadTx, *, source_code: str, submission_id: UUID) -> Submission:
@@ -39,29 +23,24 @@ async def get_submission(tx: ReadTx, *, source_code: str, submission_id: UUID) -
 
 async def list_submissions(
     tx: ReadTx, *, source_code: str, cursor: str | None, page_size: int
-) -> SubmissionPage:
-    """Return one page of a source's submissions; raises Refusal("cursor_invalid")."""
+) -> Page[Submission]:
+    """Return one page of a source's submissions, newest first; raises Refusal("cursor_invalid")."""
     before = None if cursor is None else decode_id_cursor(cursor)
     found = await store.list_submissions(
         tx, source_code=source_code, before=before, limit=page_size + 1
     )
-    items = found[:page_size]
-    if len(found) == len(items):
-        return SubmissionPage(items, None)
-    return SubmissionPage(items, encode_cursor(str(items[-1].submission_id)))
+    return cut_page(found, page_size, key=lambda each: (str(each.submission_id),))
 
 
 async def list_fault_page(
     tx: ReadTx, *, submission_id: UUID, cursor: str | None, page_size: int
-) -> FaultPage:
-    """Return one page of a submission's faults; raises Refusal("cursor_invalid")."""
+) -> Page[StoredFault]:
+    """Return one page of a submission's faults, by line; raises Refusal("cursor_invalid")."""
     after = FIRST_PLACE if cursor is None else _place_of(cursor)
     found = await store.list_fault_page(tx, submission_id, after=after, limit=page_size + 1)
-    items = found[:page_size]
-    if len(found) == len(items):
-        return FaultPage(items, None)
-    last = items[-1]
-    return FaultPage(items, encode_cursor(str(last.line_number), str(last.fault_number)))
+    return cut_page(
+        found, page_size, key=lambda each: (str(each.line_number), str(each.fault_number))
+    )
 
 
 async def list_faults_after(

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from backend.kit.crypto import Vault
-from backend.kit.page import decode_cursor, encode_cursor
+from backend.kit.page import Page, cut_page, decode_cursor
 from backend.kit.postgres import ReadTx
 from backend.kit.problem import Refusal
 from backend.record import store
@@ -17,13 +17,6 @@ from backend.record.rules.life import Record, counts
 from backend.record.rules.submission import Submission
 
 FAULTS_SHOWN_MAX = 1_000
-
-
-class RecordPage(msgspec.Struct, frozen=True):
-    """One page of a subject's current records, newest first; no cursor on the last."""
-
-    items: list[Record]
-    next_cursor: str | None
 
 
 async def get_submission_of_any(tx: ReadTx, *, submission_id: UUID) -> Submission:
@@ -89,18 +82,16 @@ async def list_last_reported(tx: ReadTx, *, subject_ids: Sequence[UUID]) -> dict
 
 async def list_records(
     tx: ReadTx, *, subject_id: UUID, cursor: str | None, page_size: int
-) -> RecordPage:
+) -> Page[Record]:
     """Return one page of what is on record about a subject, newest first.
 
     Raises Refusal cursor_invalid.
     """
     before = None if cursor is None else _place_of(cursor)
     found = await store.list_page(tx, subject_id, before=before, limit=page_size + 1)
-    items = found[:page_size]
-    if len(found) == len(items):
-        return RecordPage(items, None)
-    last = items[-1]
-    return RecordPage(items, encode_cursor(last.occurred_on.isoformat(), str(last.record_id)))
+    return cut_page(
+        found, page_size, key=lambda each: (each.occurred_on.isoformat(), str(each.record_id))
+    )
 
 
 def _place_of(cursor: str) -> tuple[date, UUID]:

@@ -11,8 +11,8 @@ from litestar.params import QueryParameter
 
 from backend.access.guard import requires
 from backend.access.rules import CitizenPrincipal, Scope
-from backend.kit.http import problems
-from backend.kit.page import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX
+from backend.kit.http import Cursor, PageSize, problems
+from backend.kit.page import PAGE_SIZE_DEFAULT
 from backend.kit.postgres import Database
 from backend.record.rules.life import Record
 from backend.score import service
@@ -125,8 +125,8 @@ class ScoreChangesView(msgspec.Struct, frozen=True):
 async def list_history(
     citizen: NamedDependency[CitizenPrincipal],
     db: NamedDependency[Database],
-    cursor: Annotated[str | None, QueryParameter(max_length=512)] = None,
-    page_size: Annotated[int, QueryParameter(ge=1, le=PAGE_SIZE_MAX)] = PAGE_SIZE_DEFAULT,
+    cursor: Cursor = None,
+    page_size: PageSize = PAGE_SIZE_DEFAULT,
 ) -> RevisionPageView:
     """List what the score was since the citizen joined, newest first."""
     async with db.read() as tx:

@@ -4,7 +4,6 @@ from backend.score.rules.state import Score, ScoreRevision, facts_of
 from backend.score.service.computation import compute, erase, purge_history, recompute
 from backend.score.service.explanation import (
     ExplainedScore,
-    HistoryPage,
     PastScore,
     RevisionChanges,
     SimulatedScore,
@@ -64,7 +63,6 @@ from backend.score.service.verification import (
 __all__ = [
     "ChangedPage",
     "ExplainedScore",
-    "HistoryPage",
     "ListedScorecard",
     "PastScore",
     "RevisionChanges",

@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 
 from backend.kit.clock import city_date
-from backend.kit.page import decode_cursor, encode_cursor
+from backend.kit.page import Page, cut_page, decode_cursor
 from backend.kit.postgres import ReadTx
 from backend.kit.problem import Refusal
 from backend.record import service as record
@@ -52,13 +52,6 @@ class PastScore(msgspec.Struct, frozen=True):
     scorecard: Scorecard
 
 
-class HistoryPage(msgspec.Struct, frozen=True):
-    """One page of past scores, newest first; no cursor on the last."""
-
-    items: list[PastScore]
-    next_cursor: str | None
-
-
 class RevisionChanges(msgspec.Struct, frozen=True):
     """What changed between two revisions, with the records that came and left."""
 
@@ -94,7 +87,7 @@ async def get_explained(tx: ReadTx, *, subject_id: UUID, now: datetime) -> Expla
 
 async def list_history(
     tx: ReadTx, *, subject_id: UUID, cursor: str | None, page_size: int
-) -> HistoryPage:
+) -> Page[PastScore]:
     """Return one page of what a citizen's score was, newest first.
 
     Raises Refusal score_missing and cursor_invalid.
@@ -103,13 +96,11 @@ async def list_history(
     found = await store.list_revisions(tx, subject_id, before=before, limit=page_size + 1)
     if not found:
         await get(tx, subject_id=subject_id)
-    items = found[:page_size]
-    versions = {each.scorecard_version for each in items}
+    page = cut_page(found, page_size, key=lambda each: (str(each.revision),))
+    versions = {each.scorecard_version for each in page.items}
     scorecards = {version: await get_scorecard(tx, version) for version in sorted(versions)}
-    return HistoryPage(
-        [PastScore(each, scorecards[each.scorecard_version]) for each in items],
-        None if len(found) == len(items) else encode_cursor(str(items[-1].revision)),
-    )
+    past = [PastScore(each, scorecards[each.scorecard_version]) for each in page.items]
+    return Page(past, page.next_cursor)
 
 
 async def get_changes(
