@@ -12,8 +12,13 @@ from litestar.types import HTTPScope
 from backend.access.authenticate import Authenticator
 from backend.access.rules import (
     CITIZEN_SCOPES,
+    CLIENT_SCOPES,
+    OPERATOR_SCOPES,
+    PARTNER_SCOPES,
     SOURCE_SCOPES,
     CitizenPrincipal,
+    ClientPrincipal,
+    OperatorPrincipal,
     PartnerPrincipal,
     Principal,
     Scope,
@@ -49,16 +54,22 @@ class Requires:
             authorization=_values(scope, b"authorization"),
             proofs=_values(scope, b"dpop"),
         )
-        if not isinstance(principal, _bearer_of(self.scope)) or self.scope not in principal.scopes:
+        if not isinstance(principal, BEARERS[self.scope]) or self.scope not in principal.scopes:
             raise Refusal("scope_insufficient", scope=str(self.scope))
         return principal
 
 
-def _bearer_of(scope: Scope) -> type[Principal]:
-    """Return whose tokens carry a scope: a scope has one kind of bearer and no other."""
-    if scope in CITIZEN_SCOPES:
-        return CitizenPrincipal
-    return SourcePrincipal if scope in SOURCE_SCOPES else PartnerPrincipal
+_BEARERS: tuple[tuple[frozenset[Scope], type[Principal]], ...] = (
+    (CITIZEN_SCOPES, CitizenPrincipal),
+    (PARTNER_SCOPES, PartnerPrincipal),
+    (CLIENT_SCOPES, ClientPrincipal),
+    (SOURCE_SCOPES, SourcePrincipal),
+    (frozenset(OPERATOR_SCOPES.values()), OperatorPrincipal),
+)
+# Whose tokens carry a scope, and nobody else's.
+BEARERS: dict[Scope, tuple[type[Principal], ...]] = {
+    scope: tuple(bearer for scopes, bearer in _BEARERS if scope in scopes) for scope in Scope
+}
 
 
 def let_guard_raise(scope: HTTPScope, fault: Exception) -> None:
@@ -100,9 +111,40 @@ async def provide_citizen(request: Connection) -> CitizenPrincipal:
 
 
 async def provide_partner(request: Connection) -> PartnerPrincipal:
-    """Return the partner the guard let in."""
+    """Return the partner the guard let in with a citizen's token.
+
+    Raises Refusal scope_insufficient for a partner's own token, which speaks for no citizen.
+    """
     principal = request.scope["state"][_STATE_KEY]
+    if isinstance(principal, ClientPrincipal):
+        raise Refusal("scope_insufficient", scope=str(Scope.ELIGIBILITY_VERIFY))
     assert isinstance(principal, PartnerPrincipal), "the route's guard asks for a partner scope"
+    return principal
+
+
+async def provide_client(request: Connection) -> ClientPrincipal:
+    """Return the partner the guard let in with a token of its own.
+
+    Raises Refusal scope_insufficient for a citizen's token.
+    """
+    principal = request.scope["state"][_STATE_KEY]
+    if isinstance(principal, PartnerPrincipal):
+        raise Refusal("scope_insufficient", scope=str(Scope.ORDERS_WRITE))
+    assert isinstance(principal, ClientPrincipal), "the route's guard asks for a partner's scope"
+    return principal
+
+
+async def provide_order_keeper(request: Connection) -> PartnerPrincipal | ClientPrincipal:
+    """Return the partner the guard let in, with a citizen's token or one of its own."""
+    principal = request.scope["state"][_STATE_KEY]
+    assert isinstance(principal, PartnerPrincipal | ClientPrincipal), "a partner's scope"
+    return principal
+
+
+async def provide_operator(request: Connection) -> OperatorPrincipal:
+    """Return the operator the guard let in."""
+    principal = request.scope["state"][_STATE_KEY]
+    assert isinstance(principal, OperatorPrincipal), "the route asks for an operator"
     return principal
 
 

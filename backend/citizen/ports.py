@@ -1,6 +1,6 @@
 """What the citizen room needs of the world outside: a way to a phone, and the identity register.
 
-Also what the rooms above have to do when a citizen joins or leaves; app.py plugs it in.
+Also what the rooms above have to do when a citizen joins or leaves; app plugs it in.
 """
 
 import asyncio

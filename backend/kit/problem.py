@@ -2,10 +2,12 @@
 
 A rule or service raises `Refusal("code", **facts)` and knows nothing of HTTP. The table below
 says what the code means to a caller; `docs/problems.md` and `/problems/{code}` are made from it.
-Codes of operators and source departments stand in its other half, `office_problem`.
+Codes of operators and source departments stand in `office_problem`, those of partners' orders and
+webhooks in `partner_problem`.
 """
 
 from backend.kit.office_problem import OFFICE_PROBLEMS, Problem
+from backend.kit.partner_problem import PARTNER_PROBLEMS
 
 
 class Refusal(Exception):
@@ -30,6 +32,7 @@ class Unavailable(Refusal):
 
 PROBLEMS: dict[str, Problem] = {
     **OFFICE_PROBLEMS,
+    **PARTNER_PROBLEMS,
     "account_exists": Problem(
         409,
         "There is an account already",

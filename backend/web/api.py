@@ -1,6 +1,6 @@
 """All pages, with what they have in common: who is at the browser, and errors as pages.
 
-app.py takes `ROUTES`, puts a `PageDoor` at `app.state["page_door"]`, and answers addresses that
+app/http.py takes `ROUTES`, puts a `PageDoor` at `app.state["page_door"]`, and answers addresses that
 have no route by `error.wants_page` and `error.error_page`.
 """
 

@@ -189,5 +189,5 @@ def known_request_uri(text: str) -> str:
 
 def _door(connection: Connection) -> PageDoor:
     door = connection.app.state["page_door"]
-    assert isinstance(door, PageDoor), "app.py puts the door of the pages here"
+    assert isinstance(door, PageDoor), "app puts the door of the pages here"
     return door

@@ -1,12 +1,6 @@
-"""The composition root: the only module that knows every room, and wires them together.
+"""The HTTP application on an open house."""
 
-`open_house` opens what a process stands on; `build_app` puts the HTTP application on top of it.
-"""
-
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from litestar import Litestar, Response, Router
 from litestar.datastructures import State
@@ -28,24 +22,23 @@ import backend.score.api
 import backend.web.api
 from backend import readiness
 from backend.access.authenticate import Authenticator, TokenRefused
-from backend.access.guard import provide_citizen, provide_partner, provide_source, public
+from backend.access.guard import (
+    provide_citizen,
+    provide_client,
+    provide_operator,
+    provide_order_keeper,
+    provide_partner,
+    provide_source,
+    public,
+)
 from backend.access.openapi import SECURITY_SCHEME, Description
+from backend.app.house import House
+from backend.app.wiring import Participation, ProgrammeDetails
 from backend.citizen import service as citizen
 from backend.citizen.credential import CitizenSessions
 from backend.citizen.ports import (
-    FileIdentityRegister,
-    FileSender,
-    GatewaySender,
-    IdentityRegister,
     ParticipationHooks,
-    RealPeopleOnly,
-    Sender,
 )
-from backend.consent import service as consent
-from backend.event.jobs import Handler
-from backend.event.rules import Event
-from backend.kit.clock import Clock, SystemClock
-from backend.kit.crypto import Vault
 from backend.kit.health import Check
 from backend.kit.http import (
     BODY_BYTES_MAX,
@@ -58,170 +51,16 @@ from backend.kit.http import (
 )
 from backend.kit.jose import ALGORITHMS
 from backend.kit.pace import Pace
-from backend.kit.postgres import Database, ReadTx, Tx
 from backend.kit.problem import Refusal
-from backend.kit.replay import ReplayGuard
-from backend.kit.valkey import Valkey
-from backend.ledger import service as ledger
 from backend.oauth.credential import PartnerTokens, SourceTokens
 from backend.oauth.rules.client_token import CLIENT_TOKEN_PREFIX
 from backend.oauth.rules.grant import ACCESS_TOKEN_PREFIX
-from backend.oauth.rules.request import EligibilityDetail
-from backend.partner import service as partner
-from backend.programme import service as programme
 from backend.programme.api.express import ExpressChecks
-from backend.programme.desk import EligibilityDesk
-from backend.record import jobs as record_jobs
-from backend.score import jobs as score_jobs
-from backend.score import service as score
-from backend.settings import Settings, SettingsFault
 from backend.web import error as web_error
 from backend.web.session import PageDoor
 
 # More than anybody types; what it bounds is the time others wait for this process.
 SIMULATIONS_A_MINUTE = 60
-
-
-@dataclass(frozen=True)
-class House:
-    """What a process stands on, opened once and closed once."""
-
-    settings: Settings
-    database: Database
-    valkey: Valkey
-    vault: Vault
-    clock: Clock
-    replay: ReplayGuard
-    desk: EligibilityDesk
-    sender: Sender
-    identity_register: IdentityRegister
-
-    async def close(self) -> None:
-        """Answer what was taken in, then let go of the servers."""
-        await self.desk.close()
-        await self.replay.close()
-        await self.database.close()
-        await self.valkey.close()
-        if isinstance(self.sender, GatewaySender):
-            await self.sender.close()
-
-
-async def open_house(settings: Settings, *, clock: Clock | None = None) -> House:
-    """Open the database, Valkey and the vault of a process.
-
-    Raises Unavailable when the database can't be reached, SettingsFault when a key is missing.
-    """
-    assert settings.database_url is not None
-    assert settings.valkey_url is not None
-    vault = open_vault(settings)
-    database = await Database.open(settings.database_url, size=settings.database_pool_size)
-    if settings.is_production:
-        await _refuse_unfit_database(database)
-    valkey = Valkey.open(settings.valkey_url)
-    clock = clock or SystemClock()
-    return House(
-        settings=settings,
-        database=database,
-        valkey=valkey,
-        vault=vault,
-        clock=clock,
-        replay=ReplayGuard(valkey, database),
-        desk=EligibilityDesk(database=database, vault=vault, clock=clock),
-        sender=_open_sender(settings),
-        identity_register=_open_identity_register(settings, vault),
-    )
-
-
-async def _refuse_unfit_database(database: Database) -> None:
-    """Raise SettingsFault when production must not run on the database, or not with this login.
-
-    A demo's clients have keys that lie about in a checkout; a login that owns the ledger, or is a
-    superuser, could change it.
-    """
-    async with database.read() as tx:
-        clients = await partner.list_demo_clients(tx)
-        rewriter = await ledger.find_rewriter(tx)
-    faults = [f"the database holds demo clients: {', '.join(clients)}"] if clients else []
-    if rewriter is not None:
-        faults.append(
-            f"the database login {rewriter} could rewrite the access ledger: use one that is only"
-            " a member of creditplus_app (docs/running.md)"
-        )
-    if faults:
-        await database.close()
-        raise SettingsFault(faults)
-
-
-def open_vault(settings: Settings) -> Vault:
-    """Return the vault with the keys of the settings; raises SettingsFault without them."""
-    if settings.kek is None or settings.digest_key is None:
-        raise SettingsFault(["CREDIT_KEK and CREDIT_DIGEST_KEY must be set"])
-    return Vault(
-        kek=settings.kek.reveal(),
-        digest_key=settings.digest_key.reveal(),
-        profile=settings.crypto_profile,
-    )
-
-
-class Participation:
-    """What the rooms above citizen do when a citizen joins or leaves (its ParticipationHooks)."""
-
-    async def joined(self, tx: Tx, *, subject_id: UUID, now: datetime) -> None:
-        """Make the score."""
-        await score.compute(tx, subject_id=subject_id, now=now)
-
-    async def left(self, tx: Tx, *, subject_id: UUID, now: datetime) -> None:
-        """Erase the score and all that hangs on it, end consents and their tokens."""
-        await consent.end_all(tx, subject_id=subject_id, now=now)
-        await programme.erase(tx, subject_id=subject_id, now=now)
-        await score.erase(tx, subject_id=subject_id)
-
-
-class ProgrammeDetails:
-    """Whether a partner may ask for a programme (oauth's DetailPolicy)."""
-
-    async def check(self, tx: ReadTx, *, partner_id: UUID, detail: EligibilityDetail) -> bool:
-        """Ask the programme."""
-        return await programme.may_verify(
-            tx, partner_id=partner_id, programme_code=detail.programme, purpose=detail.purpose
-        )
-
-
-def _open_sender(settings: Settings) -> Sender:
-    """Return the way to a phone: the city's gateway, or in the demo a file and the terminal."""
-    if settings.sms_gateway_url is not None:
-        token = settings.sms_gateway_token
-        return GatewaySender(
-            url=settings.sms_gateway_url, token=token.reveal().decode() if token else None
-        )
-    return FileSender(settings.code_file or settings.local_dir / "demo" / "codes.log")
-
-
-def _open_identity_register(settings: Settings, vault: Vault) -> IdentityRegister:
-    """Return the identity register; without a file nobody is confirmed, so nobody registers."""
-    if settings.identity_register_file is None:
-        return FileIdentityRegister(frozenset(), vault)
-    register = FileIdentityRegister.load(settings.identity_register_file, vault)
-    return RealPeopleOnly(register) if settings.is_production else register
-
-
-def event_handlers(house: House) -> dict[str, Handler]:
-    """Return who follows which topic of the outbox."""
-
-    async def recompute(tx: Tx, *, event: Event) -> None:
-        await score_jobs.recompute_changed(tx, event=event, now=house.clock.now())
-
-    async def take_upload(tx: Tx, *, event: Event) -> None:
-        await record_jobs.take_upload(tx, event=event, vault=house.vault, now=house.clock.now())
-
-    async def follow_scorecard(tx: Tx, *, event: Event) -> None:
-        await score_jobs.follow_scorecard(tx, event=event, now=house.clock.now())
-
-    return {
-        "records.changed": recompute,
-        "scorecard.in_force": follow_scorecard,
-        "submission.uploaded": take_upload,
-    }
 
 
 def health_checks(house: House) -> list[Check]:
@@ -262,6 +101,9 @@ def build_app(house: House) -> Litestar:
         ],
         dependencies={
             "citizen": Provide(provide_citizen),
+            "client": Provide(provide_client),
+            "operator": Provide(provide_operator),
+            "order_keeper": Provide(provide_order_keeper),
             "partner": Provide(provide_partner),
             "source": Provide(provide_source),
             **{name: _always(value) for name, value in given.items()},

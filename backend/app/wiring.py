@@ -1,0 +1,34 @@
+"""What a lower room sets off in the rooms above it: the ports of the lower rooms, filled."""
+
+from datetime import datetime
+from uuid import UUID
+
+from backend.consent import service as consent
+from backend.kit.postgres import ReadTx, Tx
+from backend.oauth.rules.request import EligibilityDetail
+from backend.programme import service as programme
+from backend.score import service as score
+
+
+class Participation:
+    """What the rooms above citizen do when a citizen joins or leaves (its ParticipationHooks)."""
+
+    async def joined(self, tx: Tx, *, subject_id: UUID, now: datetime) -> None:
+        """Make the score."""
+        await score.compute(tx, subject_id=subject_id, now=now)
+
+    async def left(self, tx: Tx, *, subject_id: UUID, now: datetime) -> None:
+        """Erase the score and all that hangs on it, end consents and their tokens."""
+        await consent.end_all(tx, subject_id=subject_id, now=now)
+        await programme.erase(tx, subject_id=subject_id, now=now)
+        await score.erase(tx, subject_id=subject_id)
+
+
+class ProgrammeDetails:
+    """Whether a partner may ask for a programme (oauth's DetailPolicy)."""
+
+    async def check(self, tx: ReadTx, *, partner_id: UUID, detail: EligibilityDetail) -> bool:
+        """Ask the programme."""
+        return await programme.may_verify(
+            tx, partner_id=partner_id, programme_code=detail.programme, purpose=detail.purpose
+        )

@@ -1,0 +1,1 @@
+"""Cases: what a person has to look at, with a clock."""

@@ -1,0 +1,1 @@
+"""Notices: what a citizen has to know of, in the app and by a short text to the phone."""

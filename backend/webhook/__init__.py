@@ -1,0 +1,1 @@
+"""Webhooks: partners are told, signed and in order, at addresses that are theirs."""
