@@ -76,6 +76,54 @@ CREATE TABLE public.account (
 
 
 --
+-- Name: budget; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.budget (
+    programme_code text NOT NULL,
+    span text NOT NULL,
+    bucket text NOT NULL,
+    limit_fen bigint,
+    limit_uses bigint,
+    reserved_fen bigint DEFAULT 0 NOT NULL,
+    settled_fen bigint DEFAULT 0 NOT NULL,
+    uses bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT budget_check CHECK (((reserved_fen + settled_fen) <= limit_fen)),
+    CONSTRAINT budget_check1 CHECK ((uses <= limit_uses)),
+    CONSTRAINT budget_check2 CHECK (((span = 'programme'::text) = (bucket = ''::text))),
+    CONSTRAINT budget_limit_fen_check CHECK ((limit_fen >= 0)),
+    CONSTRAINT budget_limit_uses_check CHECK ((limit_uses >= 0)),
+    CONSTRAINT budget_reserved_fen_check CHECK ((reserved_fen >= 0)),
+    CONSTRAINT budget_settled_fen_check CHECK ((settled_fen >= 0)),
+    CONSTRAINT budget_span_check CHECK ((span = ANY (ARRAY['programme'::text, 'partner'::text, 'day'::text, 'month'::text]))),
+    CONSTRAINT budget_uses_check CHECK ((uses >= 0))
+);
+
+
+--
+-- Name: budget_entry; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.budget_entry (
+    entry_id uuid NOT NULL,
+    programme_code text NOT NULL,
+    span text NOT NULL,
+    bucket text NOT NULL,
+    kind text NOT NULL,
+    amount_fen bigint NOT NULL,
+    limit_fen bigint,
+    reserved_fen bigint NOT NULL,
+    settled_fen bigint NOT NULL,
+    uses bigint NOT NULL,
+    reservation_id uuid,
+    by_whom text NOT NULL,
+    reason text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    CONSTRAINT budget_entry_kind_check CHECK ((kind = ANY (ARRAY['limit'::text, 'refill'::text, 'reserve'::text, 'settle'::text, 'release'::text, 'expire'::text])))
+);
+
+
+--
 -- Name: catalogue_edition; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -87,6 +135,28 @@ CREATE TABLE public.catalogue_edition (
     published_by text NOT NULL,
     published_at timestamp with time zone NOT NULL,
     CONSTRAINT catalogue_edition_digest_check CHECK ((octet_length(digest) = 32))
+);
+
+
+--
+-- Name: citizen_budget; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.citizen_budget (
+    subject_id uuid NOT NULL,
+    programme_code text NOT NULL,
+    limit_fen bigint,
+    limit_uses bigint,
+    reserved_fen bigint DEFAULT 0 NOT NULL,
+    settled_fen bigint DEFAULT 0 NOT NULL,
+    uses bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT citizen_budget_check CHECK (((reserved_fen + settled_fen) <= limit_fen)),
+    CONSTRAINT citizen_budget_check1 CHECK ((uses <= limit_uses)),
+    CONSTRAINT citizen_budget_limit_fen_check CHECK ((limit_fen >= 0)),
+    CONSTRAINT citizen_budget_limit_uses_check CHECK ((limit_uses >= 0)),
+    CONSTRAINT citizen_budget_reserved_fen_check CHECK ((reserved_fen >= 0)),
+    CONSTRAINT citizen_budget_settled_fen_check CHECK ((settled_fen >= 0)),
+    CONSTRAINT citizen_budget_uses_check CHECK ((uses >= 0))
 );
 
 
@@ -197,8 +267,20 @@ CREATE TABLE public.enrolment (
     enrolled_at timestamp with time zone NOT NULL,
     ended_at timestamp with time zone,
     end_reason text,
+    granted_by_case_id uuid,
     CONSTRAINT enrolment_check CHECK (((ended_at IS NULL) = (end_reason IS NULL))),
     CONSTRAINT enrolment_end_reason_check CHECK ((end_reason = 'left'::text))
+);
+
+
+--
+-- Name: exposure; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.exposure (
+    subject_id uuid NOT NULL,
+    open_fen bigint NOT NULL,
+    CONSTRAINT exposure_open_fen_check CHECK ((open_fen >= 0))
 );
 
 
@@ -212,6 +294,21 @@ CREATE TABLE public.idempotency_key (
     request_digest bytea NOT NULL,
     answer bytea NOT NULL,
     expires_at timestamp with time zone NOT NULL
+);
+
+
+--
+-- Name: notice; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.notice (
+    subject_id uuid NOT NULL,
+    notice_id uuid NOT NULL,
+    topic text NOT NULL,
+    facts jsonb NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    sent_at timestamp with time zone,
+    read_at timestamp with time zone
 );
 
 
@@ -335,6 +432,103 @@ CREATE TABLE public.oauth_request (
 
 
 --
+-- Name: obligation; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.obligation (
+    subject_id uuid NOT NULL,
+    obligation_id uuid NOT NULL,
+    order_id uuid NOT NULL,
+    partner_id uuid NOT NULL,
+    amount_fen bigint NOT NULL,
+    state text NOT NULL,
+    announced_at timestamp with time zone NOT NULL,
+    stands_on date NOT NULL,
+    reply_kind text,
+    reply_sealed bytea,
+    replied_at timestamp with time zone,
+    case_id uuid,
+    revision bigint NOT NULL,
+    CONSTRAINT obligation_amount_fen_check CHECK ((amount_fen >= 1)),
+    CONSTRAINT obligation_check CHECK (((reply_kind IS NOT NULL) = (replied_at IS NOT NULL))),
+    CONSTRAINT obligation_reply_kind_check CHECK ((reply_kind = ANY (ARRAY['will_pay'::text, 'contested'::text]))),
+    CONSTRAINT obligation_revision_check CHECK ((revision >= 1)),
+    CONSTRAINT obligation_state_check CHECK ((state = ANY (ARRAY['announced'::text, 'contested'::text, 'standing'::text])))
+);
+
+
+--
+-- Name: operator; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.operator (
+    operator_id uuid NOT NULL,
+    login text NOT NULL,
+    name_zh text NOT NULL,
+    name_en text NOT NULL,
+    roles text[] NOT NULL,
+    password_hash text NOT NULL,
+    totp_sealed bytea,
+    totp_step bigint DEFAULT 0 NOT NULL,
+    created_by text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    suspended_at timestamp with time zone,
+    CONSTRAINT operator_roles_check CHECK (((cardinality(roles) >= 1) AND (roles <@ ARRAY['programmes'::text, 'data'::text, 'cases'::text, 'security'::text, 'audit'::text]))),
+    CONSTRAINT operator_totp_step_check CHECK ((totp_step >= 0))
+);
+
+
+--
+-- Name: operator_entry; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.operator_entry (
+    entry_id uuid NOT NULL,
+    operator_id uuid NOT NULL,
+    login text NOT NULL,
+    action text NOT NULL,
+    object text NOT NULL,
+    reason text NOT NULL,
+    facts jsonb NOT NULL,
+    at timestamp with time zone NOT NULL,
+    CONSTRAINT operator_entry_reason_check CHECK ((reason <> ''::text))
+);
+
+
+--
+-- Name: operator_session; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.operator_session (
+    token_hash bytea NOT NULL,
+    operator_id uuid NOT NULL,
+    kind text NOT NULL,
+    jkt text,
+    created_at timestamp with time zone NOT NULL,
+    seen_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    CONSTRAINT operator_session_check CHECK (((jkt IS NOT NULL) = (kind = 'api'::text))),
+    CONSTRAINT operator_session_check1 CHECK ((expires_at > created_at)),
+    CONSTRAINT operator_session_kind_check CHECK ((kind = ANY (ARRAY['api'::text, 'web'::text]))),
+    CONSTRAINT operator_session_token_hash_check CHECK ((octet_length(token_hash) = 32))
+);
+
+
+--
+-- Name: operator_try; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.operator_try (
+    counter_hash bytea NOT NULL,
+    tried_at timestamp with time zone[] NOT NULL,
+    touched_at timestamp with time zone NOT NULL,
+    CONSTRAINT operator_try_counter_hash_check CHECK ((octet_length(counter_hash) = 32)),
+    CONSTRAINT operator_try_tried_at_check CHECK ((cardinality(tried_at) <= 100))
+);
+
+
+--
 -- Name: outbox; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -374,8 +568,22 @@ CREATE TABLE public.partner (
     created_at timestamp with time zone NOT NULL,
     suspended_at timestamp with time zone,
     source_code text,
+    checks_a_day bigint,
+    CONSTRAINT partner_checks_a_day_check CHECK ((checks_a_day >= 1)),
     CONSTRAINT partner_kind_check CHECK ((kind = ANY (ARRAY['merchant'::text, 'lender'::text, 'source'::text]))),
     CONSTRAINT partner_source_check CHECK (((kind = 'source'::text) = (source_code IS NOT NULL)))
+);
+
+
+--
+-- Name: partner_check; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.partner_check (
+    partner_id uuid NOT NULL,
+    day date NOT NULL,
+    checks bigint NOT NULL,
+    CONSTRAINT partner_check_checks_check CHECK ((checks >= 0))
 );
 
 
@@ -402,8 +610,29 @@ CREATE TABLE public.programme (
     digest bytea NOT NULL,
     published_at timestamp with time zone NOT NULL,
     ended_at timestamp with time zone,
+    paused_at timestamp with time zone,
     CONSTRAINT programme_digest_check CHECK ((octet_length(digest) = 32)),
     CONSTRAINT programme_version_check CHECK ((version >= 1))
+);
+
+
+--
+-- Name: programme_dry_run; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.programme_dry_run (
+    dry_run_id uuid NOT NULL,
+    programme_code text NOT NULL,
+    version bigint NOT NULL,
+    digest bytea NOT NULL,
+    live_digest bytea,
+    scorecard_version text NOT NULL,
+    as_of date NOT NULL,
+    document jsonb NOT NULL,
+    signature text NOT NULL,
+    made_by text NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    CONSTRAINT programme_dry_run_digest_check CHECK ((octet_length(digest) = 32))
 );
 
 
@@ -416,8 +645,22 @@ CREATE TABLE public.programme_version (
     version bigint NOT NULL,
     document jsonb NOT NULL,
     digest bytea NOT NULL,
-    published_at timestamp with time zone NOT NULL,
+    published_at timestamp with time zone,
+    state text NOT NULL,
+    text text NOT NULL,
+    drafted_by text NOT NULL,
+    drafted_at timestamp with time zone NOT NULL,
+    submitted_by text,
+    submitted_at timestamp with time zone,
+    decided_by text,
+    decided_at timestamp with time zone,
+    dry_run_id uuid,
+    CONSTRAINT programme_version_decided_check CHECK (((decided_by IS NULL) = (decided_at IS NULL))),
     CONSTRAINT programme_version_digest_check CHECK ((octet_length(digest) = 32)),
+    CONSTRAINT programme_version_four_eyes_check CHECK (((decided_by IS NULL) OR ((decided_by <> drafted_by) AND (decided_by <> submitted_by)))),
+    CONSTRAINT programme_version_published_check CHECK (((published_at IS NOT NULL) = (state = ANY (ARRAY['live'::text, 'retired'::text])))),
+    CONSTRAINT programme_version_state_check CHECK ((state = ANY (ARRAY['draft'::text, 'submitted'::text, 'rejected'::text, 'live'::text, 'retired'::text]))),
+    CONSTRAINT programme_version_submitted_check CHECK (((submitted_by IS NULL) = (submitted_at IS NULL))),
     CONSTRAINT programme_version_version_check CHECK ((version >= 1))
 );
 
@@ -503,6 +746,58 @@ CREATE TABLE public.record_step (
 CREATE UNLOGGED TABLE public.replay_marker (
     marker bytea NOT NULL,
     expires_at timestamp with time zone NOT NULL
+);
+
+
+--
+-- Name: reservation; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.reservation (
+    subject_id uuid NOT NULL,
+    reservation_id uuid NOT NULL,
+    programme_code text NOT NULL,
+    partner_id uuid NOT NULL,
+    day date NOT NULL,
+    amount_fen bigint NOT NULL,
+    settled_fen bigint,
+    state text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone,
+    closed_at timestamp with time zone,
+    CONSTRAINT reservation_amount_fen_check CHECK ((amount_fen >= 0)),
+    CONSTRAINT reservation_check CHECK (((settled_fen >= 0) AND (settled_fen <= amount_fen))),
+    CONSTRAINT reservation_check1 CHECK (((state = 'settled'::text) = (settled_fen IS NOT NULL))),
+    CONSTRAINT reservation_check2 CHECK (((state = 'reserved'::text) = (closed_at IS NULL))),
+    CONSTRAINT reservation_state_check CHECK ((state = ANY (ARRAY['reserved'::text, 'settled'::text, 'released'::text, 'expired'::text])))
+);
+
+
+--
+-- Name: review_case; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.review_case (
+    subject_id uuid NOT NULL,
+    case_id uuid NOT NULL,
+    kind text NOT NULL,
+    object text NOT NULL,
+    text_sealed bytea,
+    state text NOT NULL,
+    opened_at timestamp with time zone NOT NULL,
+    due_on date NOT NULL,
+    taken_by text,
+    outcome text,
+    answer_zh text,
+    answer_en text,
+    decided_by text,
+    decided_at timestamp with time zone,
+    CONSTRAINT review_case_check CHECK (((state = 'decided'::text) = (outcome IS NOT NULL))),
+    CONSTRAINT review_case_check1 CHECK (((state = 'decided'::text) = (decided_by IS NOT NULL))),
+    CONSTRAINT review_case_check2 CHECK (((state = 'decided'::text) = (decided_at IS NOT NULL))),
+    CONSTRAINT review_case_kind_check CHECK ((kind = ANY (ARRAY['not_yet'::text, 'obligation'::text]))),
+    CONSTRAINT review_case_outcome_check CHECK ((outcome = ANY (ARRAY['upheld'::text, 'changed'::text]))),
+    CONSTRAINT review_case_state_check CHECK ((state = ANY (ARRAY['open'::text, 'decided'::text, 'withdrawn'::text])))
 );
 
 
@@ -651,6 +946,45 @@ CREATE TABLE public.seat_budget (
 
 
 --
+-- Name: service_order; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.service_order (
+    subject_id uuid NOT NULL,
+    order_id uuid NOT NULL,
+    partner_id uuid NOT NULL,
+    client_id text NOT NULL,
+    consent_id uuid NOT NULL,
+    programme_code text NOT NULL,
+    programme_version bigint NOT NULL,
+    decision_id uuid NOT NULL,
+    reservation_id uuid NOT NULL,
+    reference text NOT NULL,
+    state text NOT NULL,
+    confirmed_by text,
+    amount_fen bigint NOT NULL,
+    credit_fen bigint NOT NULL,
+    settled_fen bigint,
+    performance text,
+    revision bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    confirm_by timestamp with time zone NOT NULL,
+    activated_at timestamp with time zone,
+    ended_at timestamp with time zone,
+    CONSTRAINT service_order_amount_fen_check CHECK ((amount_fen >= 1)),
+    CONSTRAINT service_order_check CHECK (((credit_fen >= 1) AND (credit_fen <= amount_fen))),
+    CONSTRAINT service_order_check1 CHECK (((settled_fen >= 0) AND (settled_fen <= credit_fen))),
+    CONSTRAINT service_order_check2 CHECK (((activated_at IS NOT NULL) = (confirmed_by IS NOT NULL))),
+    CONSTRAINT service_order_check3 CHECK (((ended_at IS NOT NULL) = (state = ANY (ARRAY['completed'::text, 'cancelled'::text, 'expired'::text])))),
+    CONSTRAINT service_order_check4 CHECK (((settled_fen IS NOT NULL) = (state = 'completed'::text))),
+    CONSTRAINT service_order_confirmed_by_check CHECK ((confirmed_by = ANY (ARRAY['citizen'::text, 'consent'::text]))),
+    CONSTRAINT service_order_performance_check CHECK ((performance = ANY (ARRAY['performed'::text, 'open_obligation'::text]))),
+    CONSTRAINT service_order_revision_check CHECK ((revision >= 1)),
+    CONSTRAINT service_order_state_check CHECK ((state = ANY (ARRAY['created'::text, 'active'::text, 'completed'::text, 'cancelled'::text, 'expired'::text])))
+);
+
+
+--
 -- Name: session; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -783,6 +1117,88 @@ CREATE TABLE public.upload_part (
 
 
 --
+-- Name: waiting; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.waiting (
+    subject_id uuid NOT NULL,
+    programme_code text NOT NULL,
+    waiting_id uuid NOT NULL,
+    since timestamp with time zone NOT NULL
+);
+
+
+--
+-- Name: webhook_delivery; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.webhook_delivery (
+    delivery_id uuid NOT NULL,
+    endpoint_id uuid NOT NULL,
+    partner_id uuid NOT NULL,
+    message_id uuid NOT NULL,
+    topic text NOT NULL,
+    object_id uuid NOT NULL,
+    sequence bigint NOT NULL,
+    body bytea NOT NULL,
+    kind text NOT NULL,
+    state text NOT NULL,
+    tries bigint DEFAULT 0 NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    CONSTRAINT webhook_delivery_check CHECK (((state = 'pending'::text) = (ended_at IS NULL))),
+    CONSTRAINT webhook_delivery_kind_check CHECK ((kind = ANY (ARRAY['event'::text, 'replay'::text, 'probe'::text, 'ownership'::text]))),
+    CONSTRAINT webhook_delivery_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'delivered'::text, 'failed'::text, 'abandoned'::text]))),
+    CONSTRAINT webhook_delivery_tries_check CHECK ((tries >= 0))
+);
+
+
+--
+-- Name: webhook_endpoint; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.webhook_endpoint (
+    endpoint_id uuid NOT NULL,
+    partner_id uuid NOT NULL,
+    url text NOT NULL,
+    topics text[] NOT NULL,
+    scheme text NOT NULL,
+    secrets_sealed bytea NOT NULL,
+    state text NOT NULL,
+    pause_reason text,
+    failing_since timestamp with time zone,
+    probed_at timestamp with time zone,
+    created_at timestamp with time zone NOT NULL,
+    verified_at timestamp with time zone,
+    CONSTRAINT webhook_endpoint_check CHECK (((state = 'paused'::text) = (pause_reason IS NOT NULL))),
+    CONSTRAINT webhook_endpoint_check1 CHECK (((state = 'unverified'::text) OR (verified_at IS NOT NULL))),
+    CONSTRAINT webhook_endpoint_pause_reason_check CHECK ((pause_reason = ANY (ARRAY['failing'::text, 'partner'::text, 'operator'::text]))),
+    CONSTRAINT webhook_endpoint_scheme_check CHECK ((scheme = ANY (ARRAY['hmac'::text, 'ed25519'::text]))),
+    CONSTRAINT webhook_endpoint_state_check CHECK ((state = ANY (ARRAY['unverified'::text, 'active'::text, 'paused'::text]))),
+    CONSTRAINT webhook_endpoint_topics_check CHECK ((cardinality(topics) >= 1))
+);
+
+
+--
+-- Name: webhook_try; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.webhook_try (
+    delivery_id uuid NOT NULL,
+    number bigint NOT NULL,
+    at timestamp with time zone NOT NULL,
+    duration_ms bigint NOT NULL,
+    request_head jsonb NOT NULL,
+    status bigint,
+    response_head jsonb,
+    fault text,
+    CONSTRAINT webhook_try_duration_ms_check CHECK ((duration_ms >= 0)),
+    CONSTRAINT webhook_try_number_check CHECK ((number >= 1))
+);
+
+
+--
 -- Name: work_calendar; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -810,11 +1226,35 @@ ALTER TABLE ONLY public.account
 
 
 --
+-- Name: budget_entry budget_entry_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.budget_entry
+    ADD CONSTRAINT budget_entry_pkey PRIMARY KEY (entry_id);
+
+
+--
+-- Name: budget budget_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.budget
+    ADD CONSTRAINT budget_pkey PRIMARY KEY (programme_code, span, bucket);
+
+
+--
 -- Name: catalogue_edition catalogue_edition_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
 ALTER TABLE ONLY public.catalogue_edition
     ADD CONSTRAINT catalogue_edition_pkey PRIMARY KEY (edition);
+
+
+--
+-- Name: citizen_budget citizen_budget_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.citizen_budget
+    ADD CONSTRAINT citizen_budget_pkey PRIMARY KEY (subject_id, programme_code);
 
 
 --
@@ -866,11 +1306,27 @@ ALTER TABLE ONLY public.enrolment
 
 
 --
+-- Name: exposure exposure_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.exposure
+    ADD CONSTRAINT exposure_pkey PRIMARY KEY (subject_id);
+
+
+--
 -- Name: idempotency_key idempotency_key_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
 ALTER TABLE ONLY public.idempotency_key
     ADD CONSTRAINT idempotency_key_pkey PRIMARY KEY (owner_id, key);
+
+
+--
+-- Name: notice notice_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.notice
+    ADD CONSTRAINT notice_pkey PRIMARY KEY (subject_id, notice_id);
 
 
 --
@@ -922,6 +1378,54 @@ ALTER TABLE ONLY public.oauth_request
 
 
 --
+-- Name: obligation obligation_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.obligation
+    ADD CONSTRAINT obligation_pkey PRIMARY KEY (subject_id, obligation_id);
+
+
+--
+-- Name: operator_entry operator_entry_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.operator_entry
+    ADD CONSTRAINT operator_entry_pkey PRIMARY KEY (entry_id);
+
+
+--
+-- Name: operator operator_login_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.operator
+    ADD CONSTRAINT operator_login_key UNIQUE (login);
+
+
+--
+-- Name: operator operator_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.operator
+    ADD CONSTRAINT operator_pkey PRIMARY KEY (operator_id);
+
+
+--
+-- Name: operator_session operator_session_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.operator_session
+    ADD CONSTRAINT operator_session_pkey PRIMARY KEY (token_hash);
+
+
+--
+-- Name: operator_try operator_try_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.operator_try
+    ADD CONSTRAINT operator_try_pkey PRIMARY KEY (counter_hash);
+
+
+--
 -- Name: outbox outbox_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -935,6 +1439,14 @@ ALTER TABLE ONLY public.outbox
 
 ALTER TABLE ONLY public.participation
     ADD CONSTRAINT participation_pkey PRIMARY KEY (subject_id);
+
+
+--
+-- Name: partner_check partner_check_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.partner_check
+    ADD CONSTRAINT partner_check_pkey PRIMARY KEY (partner_id, day);
 
 
 --
@@ -959,6 +1471,14 @@ ALTER TABLE ONLY public.partner
 
 ALTER TABLE ONLY public.phone_directory
     ADD CONSTRAINT phone_directory_pkey PRIMARY KEY (phone_hash);
+
+
+--
+-- Name: programme_dry_run programme_dry_run_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.programme_dry_run
+    ADD CONSTRAINT programme_dry_run_pkey PRIMARY KEY (dry_run_id);
 
 
 --
@@ -1015,6 +1535,22 @@ ALTER TABLE ONLY public.record_step
 
 ALTER TABLE ONLY public.replay_marker
     ADD CONSTRAINT replay_marker_pkey PRIMARY KEY (marker);
+
+
+--
+-- Name: reservation reservation_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.reservation
+    ADD CONSTRAINT reservation_pkey PRIMARY KEY (subject_id, reservation_id);
+
+
+--
+-- Name: review_case review_case_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.review_case
+    ADD CONSTRAINT review_case_pkey PRIMARY KEY (subject_id, case_id);
 
 
 --
@@ -1090,6 +1626,14 @@ ALTER TABLE ONLY public.seat_budget
 
 
 --
+-- Name: service_order service_order_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.service_order
+    ADD CONSTRAINT service_order_pkey PRIMARY KEY (subject_id, order_id);
+
+
+--
 -- Name: session session_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -1162,11 +1706,50 @@ ALTER TABLE ONLY public.upload
 
 
 --
+-- Name: waiting waiting_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.waiting
+    ADD CONSTRAINT waiting_pkey PRIMARY KEY (subject_id, programme_code);
+
+
+--
+-- Name: webhook_delivery webhook_delivery_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.webhook_delivery
+    ADD CONSTRAINT webhook_delivery_pkey PRIMARY KEY (delivery_id);
+
+
+--
+-- Name: webhook_endpoint webhook_endpoint_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.webhook_endpoint
+    ADD CONSTRAINT webhook_endpoint_pkey PRIMARY KEY (endpoint_id);
+
+
+--
+-- Name: webhook_try webhook_try_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.webhook_try
+    ADD CONSTRAINT webhook_try_pkey PRIMARY KEY (delivery_id, number);
+
+
+--
 -- Name: work_calendar work_calendar_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
 ALTER TABLE ONLY public.work_calendar
     ADD CONSTRAINT work_calendar_pkey PRIMARY KEY (day);
+
+
+--
+-- Name: budget_entry_bucket; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX budget_entry_bucket ON public.budget_entry USING btree (programme_code, span, bucket, entry_id);
 
 
 --
@@ -1195,6 +1778,13 @@ CREATE UNIQUE INDEX consent_live ON public.consent USING btree (subject_id, part
 --
 
 CREATE UNIQUE INDEX decision_look ON public.decision USING btree (subject_id, consent_id, day, look_number);
+
+
+--
+-- Name: decision_partner; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX decision_partner ON public.decision USING btree (partner_id, decision_id);
 
 
 --
@@ -1268,6 +1858,55 @@ CREATE INDEX oauth_request_decide_by ON public.oauth_request USING btree (decide
 
 
 --
+-- Name: obligation_order; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE UNIQUE INDEX obligation_order ON public.obligation USING btree (subject_id, order_id);
+
+
+--
+-- Name: obligation_partner; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX obligation_partner ON public.obligation USING btree (partner_id, obligation_id);
+
+
+--
+-- Name: obligation_stands_on; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX obligation_stands_on ON public.obligation USING btree (stands_on) WHERE (state = 'announced'::text);
+
+
+--
+-- Name: operator_entry_object; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX operator_entry_object ON public.operator_entry USING btree (object, entry_id);
+
+
+--
+-- Name: operator_session_expires_at; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX operator_session_expires_at ON public.operator_session USING btree (expires_at);
+
+
+--
+-- Name: operator_session_operator_id; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX operator_session_operator_id ON public.operator_session USING btree (operator_id);
+
+
+--
+-- Name: operator_try_touched_at; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX operator_try_touched_at ON public.operator_try USING btree (touched_at);
+
+
+--
 -- Name: outbox_open; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -1279,6 +1918,20 @@ CREATE INDEX outbox_open ON public.outbox USING btree (event_id) WHERE (done_at 
 --
 
 CREATE UNIQUE INDEX phone_directory_subject ON public.phone_directory USING btree (subject_id);
+
+
+--
+-- Name: programme_dry_run_version; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX programme_dry_run_version ON public.programme_dry_run USING btree (programme_code, version, made_at);
+
+
+--
+-- Name: programme_version_live; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE UNIQUE INDEX programme_version_live ON public.programme_version USING btree (programme_code) WHERE (state = 'live'::text);
 
 
 --
@@ -1317,6 +1970,27 @@ CREATE INDEX replay_marker_expires_at ON public.replay_marker USING btree (expir
 
 
 --
+-- Name: reservation_expires_at; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX reservation_expires_at ON public.reservation USING btree (expires_at) WHERE (state = 'reserved'::text);
+
+
+--
+-- Name: review_case_open; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE UNIQUE INDEX review_case_open ON public.review_case USING btree (subject_id, kind, object) WHERE (state = 'open'::text);
+
+
+--
+-- Name: review_case_queue; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX review_case_queue ON public.review_case USING btree (due_on, case_id) WHERE (state = 'open'::text);
+
+
+--
 -- Name: score_due_on; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -1349,6 +2023,27 @@ CREATE INDEX scorecard_in_force_at ON public.scorecard USING btree (in_force_at)
 --
 
 CREATE INDEX scorecard_report_version ON public.scorecard_report USING btree (scorecard_version, made_at);
+
+
+--
+-- Name: service_order_confirm_by; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX service_order_confirm_by ON public.service_order USING btree (confirm_by) WHERE (state = 'created'::text);
+
+
+--
+-- Name: service_order_partner; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX service_order_partner ON public.service_order USING btree (partner_id, order_id);
+
+
+--
+-- Name: service_order_reference; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE UNIQUE INDEX service_order_reference ON public.service_order USING btree (subject_id, partner_id, reference);
 
 
 --
@@ -1408,6 +2103,55 @@ CREATE INDEX upload_created_at ON public.upload USING btree (created_at);
 
 
 --
+-- Name: waiting_programme; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX waiting_programme ON public.waiting USING btree (programme_code, waiting_id);
+
+
+--
+-- Name: webhook_delivery_due_at; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX webhook_delivery_due_at ON public.webhook_delivery USING btree (due_at) WHERE (state = 'pending'::text);
+
+
+--
+-- Name: webhook_delivery_ended_at; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX webhook_delivery_ended_at ON public.webhook_delivery USING btree (ended_at);
+
+
+--
+-- Name: webhook_delivery_event; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE UNIQUE INDEX webhook_delivery_event ON public.webhook_delivery USING btree (endpoint_id, message_id) WHERE (kind = 'event'::text);
+
+
+--
+-- Name: webhook_delivery_object; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX webhook_delivery_object ON public.webhook_delivery USING btree (endpoint_id, object_id, sequence) WHERE (state = 'pending'::text);
+
+
+--
+-- Name: webhook_delivery_partner; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX webhook_delivery_partner ON public.webhook_delivery USING btree (partner_id, delivery_id);
+
+
+--
+-- Name: webhook_endpoint_partner_id; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX webhook_endpoint_partner_id ON public.webhook_endpoint USING btree (partner_id);
+
+
+--
 -- Name: access_entry access_entry_keeps_all; Type: TRIGGER; Schema: public; Owner: -
 --
 
@@ -1419,6 +2163,42 @@ CREATE TRIGGER access_entry_keeps_all BEFORE TRUNCATE ON public.access_entry FOR
 --
 
 CREATE TRIGGER access_entry_keeps_rows BEFORE DELETE OR UPDATE ON public.access_entry FOR EACH ROW EXECUTE FUNCTION public.refuse_ledger_change();
+
+
+--
+-- Name: budget_entry budget_entry_keeps_all; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER budget_entry_keeps_all BEFORE TRUNCATE ON public.budget_entry FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_ledger_change();
+
+
+--
+-- Name: budget_entry budget_entry_keeps_rows; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER budget_entry_keeps_rows BEFORE DELETE OR UPDATE ON public.budget_entry FOR EACH ROW EXECUTE FUNCTION public.refuse_ledger_change();
+
+
+--
+-- Name: operator_entry operator_entry_keeps_all; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER operator_entry_keeps_all BEFORE TRUNCATE ON public.operator_entry FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_ledger_change();
+
+
+--
+-- Name: operator_entry operator_entry_keeps_rows; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER operator_entry_keeps_rows BEFORE DELETE OR UPDATE ON public.operator_entry FOR EACH ROW EXECUTE FUNCTION public.refuse_ledger_change();
+
+
+--
+-- Name: budget budget_programme_code_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.budget
+    ADD CONSTRAINT budget_programme_code_fkey FOREIGN KEY (programme_code) REFERENCES public.programme(programme_code);
 
 
 --
@@ -1438,6 +2218,14 @@ ALTER TABLE ONLY public.oauth_request
 
 
 --
+-- Name: operator_session operator_session_operator_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.operator_session
+    ADD CONSTRAINT operator_session_operator_id_fkey FOREIGN KEY (operator_id) REFERENCES public.operator(operator_id);
+
+
+--
 -- Name: participation participation_subject_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -1446,11 +2234,11 @@ ALTER TABLE ONLY public.participation
 
 
 --
--- Name: programme_version programme_version_programme_code_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+-- Name: programme_dry_run programme_dry_run_programme_code_version_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 --
 
-ALTER TABLE ONLY public.programme_version
-    ADD CONSTRAINT programme_version_programme_code_fkey FOREIGN KEY (programme_code) REFERENCES public.programme(programme_code);
+ALTER TABLE ONLY public.programme_dry_run
+    ADD CONSTRAINT programme_dry_run_programme_code_version_fkey FOREIGN KEY (programme_code, version) REFERENCES public.programme_version(programme_code, version);
 
 
 --
@@ -1510,6 +2298,30 @@ ALTER TABLE ONLY public.upload_part
 
 
 --
+-- Name: webhook_delivery webhook_delivery_endpoint_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.webhook_delivery
+    ADD CONSTRAINT webhook_delivery_endpoint_id_fkey FOREIGN KEY (endpoint_id) REFERENCES public.webhook_endpoint(endpoint_id) ON DELETE CASCADE;
+
+
+--
+-- Name: webhook_endpoint webhook_endpoint_partner_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.webhook_endpoint
+    ADD CONSTRAINT webhook_endpoint_partner_id_fkey FOREIGN KEY (partner_id) REFERENCES public.partner(partner_id);
+
+
+--
+-- Name: webhook_try webhook_try_delivery_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.webhook_try
+    ADD CONSTRAINT webhook_try_delivery_id_fkey FOREIGN KEY (delivery_id) REFERENCES public.webhook_delivery(delivery_id) ON DELETE CASCADE;
+
+
+--
 -- Name: SCHEMA public; Type: ACL; Schema: -; Owner: -
 --
 
@@ -1531,10 +2343,31 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.account TO creditplus_app;
 
 
 --
+-- Name: TABLE budget; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.budget TO creditplus_app;
+
+
+--
+-- Name: TABLE budget_entry; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT ON TABLE public.budget_entry TO creditplus_app;
+
+
+--
 -- Name: TABLE catalogue_edition; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT ON TABLE public.catalogue_edition TO creditplus_app;
+
+
+--
+-- Name: TABLE citizen_budget; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.citizen_budget TO creditplus_app;
 
 
 --
@@ -1594,10 +2427,38 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.enrolment TO creditplus_app;
 
 
 --
+-- Name: TABLE exposure; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.exposure TO creditplus_app;
+
+
+--
 -- Name: TABLE idempotency_key; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.idempotency_key TO creditplus_app;
+
+
+--
+-- Name: TABLE notice; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.notice TO creditplus_app;
+
+
+--
+-- Name: COLUMN notice.sent_at; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(sent_at) ON TABLE public.notice TO creditplus_app;
+
+
+--
+-- Name: COLUMN notice.read_at; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(read_at) ON TABLE public.notice TO creditplus_app;
 
 
 --
@@ -1650,6 +2511,90 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.oauth_request TO creditplus_ap
 
 
 --
+-- Name: TABLE obligation; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.obligation TO creditplus_app;
+
+
+--
+-- Name: TABLE operator; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT ON TABLE public.operator TO creditplus_app;
+
+
+--
+-- Name: COLUMN operator.roles; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(roles) ON TABLE public.operator TO creditplus_app;
+
+
+--
+-- Name: COLUMN operator.password_hash; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(password_hash) ON TABLE public.operator TO creditplus_app;
+
+
+--
+-- Name: COLUMN operator.totp_sealed; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(totp_sealed) ON TABLE public.operator TO creditplus_app;
+
+
+--
+-- Name: COLUMN operator.totp_step; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(totp_step) ON TABLE public.operator TO creditplus_app;
+
+
+--
+-- Name: COLUMN operator.suspended_at; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(suspended_at) ON TABLE public.operator TO creditplus_app;
+
+
+--
+-- Name: TABLE operator_entry; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT ON TABLE public.operator_entry TO creditplus_app;
+
+
+--
+-- Name: TABLE operator_session; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.operator_session TO creditplus_app;
+
+
+--
+-- Name: COLUMN operator_session.seen_at; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(seen_at) ON TABLE public.operator_session TO creditplus_app;
+
+
+--
+-- Name: COLUMN operator_session.ended_at; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(ended_at) ON TABLE public.operator_session TO creditplus_app;
+
+
+--
+-- Name: TABLE operator_try; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.operator_try TO creditplus_app;
+
+
+--
 -- Name: TABLE outbox; Type: ACL; Schema: public; Owner: -
 --
 
@@ -1671,6 +2616,13 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.partner TO creditplus_app;
 
 
 --
+-- Name: TABLE partner_check; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.partner_check TO creditplus_app;
+
+
+--
 -- Name: TABLE phone_directory; Type: ACL; Schema: public; Owner: -
 --
 
@@ -1685,10 +2637,87 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.programme TO creditplus_app;
 
 
 --
+-- Name: TABLE programme_dry_run; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT ON TABLE public.programme_dry_run TO creditplus_app;
+
+
+--
 -- Name: TABLE programme_version; Type: ACL; Schema: public; Owner: -
 --
 
-GRANT SELECT,INSERT,UPDATE ON TABLE public.programme_version TO creditplus_app;
+GRANT SELECT,INSERT,DELETE ON TABLE public.programme_version TO creditplus_app;
+
+
+--
+-- Name: COLUMN programme_version.document; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(document) ON TABLE public.programme_version TO creditplus_app;
+
+
+--
+-- Name: COLUMN programme_version.digest; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(digest) ON TABLE public.programme_version TO creditplus_app;
+
+
+--
+-- Name: COLUMN programme_version.published_at; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(published_at) ON TABLE public.programme_version TO creditplus_app;
+
+
+--
+-- Name: COLUMN programme_version.state; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(state) ON TABLE public.programme_version TO creditplus_app;
+
+
+--
+-- Name: COLUMN programme_version.text; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(text) ON TABLE public.programme_version TO creditplus_app;
+
+
+--
+-- Name: COLUMN programme_version.submitted_by; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(submitted_by) ON TABLE public.programme_version TO creditplus_app;
+
+
+--
+-- Name: COLUMN programme_version.submitted_at; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(submitted_at) ON TABLE public.programme_version TO creditplus_app;
+
+
+--
+-- Name: COLUMN programme_version.decided_by; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(decided_by) ON TABLE public.programme_version TO creditplus_app;
+
+
+--
+-- Name: COLUMN programme_version.decided_at; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(decided_at) ON TABLE public.programme_version TO creditplus_app;
+
+
+--
+-- Name: COLUMN programme_version.dry_run_id; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(dry_run_id) ON TABLE public.programme_version TO creditplus_app;
 
 
 --
@@ -1745,6 +2774,111 @@ GRANT SELECT,INSERT,DELETE ON TABLE public.record_step TO creditplus_app;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.replay_marker TO creditplus_app;
+
+
+--
+-- Name: TABLE reservation; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.reservation TO creditplus_app;
+
+
+--
+-- Name: COLUMN reservation.amount_fen; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(amount_fen) ON TABLE public.reservation TO creditplus_app;
+
+
+--
+-- Name: COLUMN reservation.settled_fen; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(settled_fen) ON TABLE public.reservation TO creditplus_app;
+
+
+--
+-- Name: COLUMN reservation.state; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(state) ON TABLE public.reservation TO creditplus_app;
+
+
+--
+-- Name: COLUMN reservation.expires_at; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(expires_at) ON TABLE public.reservation TO creditplus_app;
+
+
+--
+-- Name: COLUMN reservation.closed_at; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(closed_at) ON TABLE public.reservation TO creditplus_app;
+
+
+--
+-- Name: TABLE review_case; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.review_case TO creditplus_app;
+
+
+--
+-- Name: COLUMN review_case.text_sealed; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(text_sealed) ON TABLE public.review_case TO creditplus_app;
+
+
+--
+-- Name: COLUMN review_case.state; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(state) ON TABLE public.review_case TO creditplus_app;
+
+
+--
+-- Name: COLUMN review_case.taken_by; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(taken_by) ON TABLE public.review_case TO creditplus_app;
+
+
+--
+-- Name: COLUMN review_case.outcome; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(outcome) ON TABLE public.review_case TO creditplus_app;
+
+
+--
+-- Name: COLUMN review_case.answer_zh; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(answer_zh) ON TABLE public.review_case TO creditplus_app;
+
+
+--
+-- Name: COLUMN review_case.answer_en; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(answer_en) ON TABLE public.review_case TO creditplus_app;
+
+
+--
+-- Name: COLUMN review_case.decided_by; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(decided_by) ON TABLE public.review_case TO creditplus_app;
+
+
+--
+-- Name: COLUMN review_case.decided_at; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(decided_at) ON TABLE public.review_case TO creditplus_app;
 
 
 --
@@ -1818,6 +2952,76 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.seat_budget TO creditplus_app;
 
 
 --
+-- Name: TABLE service_order; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.service_order TO creditplus_app;
+
+
+--
+-- Name: COLUMN service_order.state; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(state) ON TABLE public.service_order TO creditplus_app;
+
+
+--
+-- Name: COLUMN service_order.confirmed_by; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(confirmed_by) ON TABLE public.service_order TO creditplus_app;
+
+
+--
+-- Name: COLUMN service_order.amount_fen; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(amount_fen) ON TABLE public.service_order TO creditplus_app;
+
+
+--
+-- Name: COLUMN service_order.credit_fen; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(credit_fen) ON TABLE public.service_order TO creditplus_app;
+
+
+--
+-- Name: COLUMN service_order.settled_fen; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(settled_fen) ON TABLE public.service_order TO creditplus_app;
+
+
+--
+-- Name: COLUMN service_order.performance; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(performance) ON TABLE public.service_order TO creditplus_app;
+
+
+--
+-- Name: COLUMN service_order.revision; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(revision) ON TABLE public.service_order TO creditplus_app;
+
+
+--
+-- Name: COLUMN service_order.activated_at; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(activated_at) ON TABLE public.service_order TO creditplus_app;
+
+
+--
+-- Name: COLUMN service_order.ended_at; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(ended_at) ON TABLE public.service_order TO creditplus_app;
+
+
+--
 -- Name: TABLE session; Type: ACL; Schema: public; Owner: -
 --
 
@@ -1878,6 +3082,62 @@ GRANT UPDATE(received_bytes) ON TABLE public.upload TO creditplus_app;
 --
 
 GRANT SELECT,INSERT ON TABLE public.upload_part TO creditplus_app;
+
+
+--
+-- Name: TABLE waiting; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.waiting TO creditplus_app;
+
+
+--
+-- Name: TABLE webhook_delivery; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.webhook_delivery TO creditplus_app;
+
+
+--
+-- Name: COLUMN webhook_delivery.state; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(state) ON TABLE public.webhook_delivery TO creditplus_app;
+
+
+--
+-- Name: COLUMN webhook_delivery.tries; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(tries) ON TABLE public.webhook_delivery TO creditplus_app;
+
+
+--
+-- Name: COLUMN webhook_delivery.due_at; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(due_at) ON TABLE public.webhook_delivery TO creditplus_app;
+
+
+--
+-- Name: COLUMN webhook_delivery.ended_at; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(ended_at) ON TABLE public.webhook_delivery TO creditplus_app;
+
+
+--
+-- Name: TABLE webhook_endpoint; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.webhook_endpoint TO creditplus_app;
+
+
+--
+-- Name: TABLE webhook_try; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.webhook_try TO creditplus_app;
 
 
 --

@@ -1,7 +1,7 @@
 """All pages, with what they have in common: who is at the browser, and errors as pages.
 
-app/http.py takes `ROUTES`, puts a `PageDoor` at `app.state["page_door"]`, and answers addresses that
-have no route by `error.wants_page` and `error.error_page`.
+app takes `ROUTES`, puts a `PageDoor` at `app.state["page_door"]`, and answers addresses that have
+no route by `error.wants_page` and `error.error_page`.
 """
 
 from litestar import Router

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from backend.kit.office_problem import OFFICE_PROBLEMS
+from backend.kit.partner_problem import PARTNER_PROBLEMS
 from backend.kit.problem import PROBLEMS
 
 ROOT = Path(__file__).parents[2]
@@ -84,11 +85,13 @@ def test_codes_are_words_and_say_something_in_both_languages() -> None:
         assert re.search(r"[\u4e00-\u9fff]", problem.title_zh), code
 
 
-def test_each_half_of_the_table_is_in_order_and_no_code_is_in_both() -> None:
+def test_each_part_of_the_table_is_in_order_and_no_code_is_in_two() -> None:
     codes = list(PROBLEMS)
-    office, others = codes[: len(OFFICE_PROBLEMS)], codes[len(OFFICE_PROBLEMS) :]
-    assert office == sorted(OFFICE_PROBLEMS)
+    assert list(OFFICE_PROBLEMS) == sorted(OFFICE_PROBLEMS)
+    assert list(PARTNER_PROBLEMS) == sorted(PARTNER_PROBLEMS)
+    others = codes[len(OFFICE_PROBLEMS) + len(PARTNER_PROBLEMS) :]
     assert others == sorted(others)
+    assert not OFFICE_PROBLEMS.keys() & PARTNER_PROBLEMS.keys()
     tree = ast.parse(TABLE.read_text())
     written = {code for node in ast.walk(tree) if isinstance(node, ast.Dict) for code in node.keys}
     assert _strings(each for each in written if each) == set(others)

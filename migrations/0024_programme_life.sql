@@ -3,7 +3,7 @@
 -- version it was made under, so a version's text never changes once it was submitted.
 -- This release works on no older schema, so the service stands still while it is applied: waiting for
 -- locks and scanning tables keeps nobody waiting.
--- squawk-ignore-file ban-drop-constraint,constraint-missing-not-valid,adding-required-field,prefer-robust-stmts,adding-foreign-key-constraint,require-concurrent-index-creation
+-- squawk-ignore-file ban-drop-constraint,constraint-missing-not-valid,ban-drop-default,ban-drop-not-null,adding-not-nullable-field,require-concurrent-index-creation
 ALTER TABLE programme_version DROP CONSTRAINT programme_version_programme_code_fkey;
 
 ALTER TABLE programme_version
