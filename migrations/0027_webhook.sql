@@ -13,10 +13,12 @@ CREATE TABLE webhook_endpoint (
     -- The secrets that sign, newest first, each with its end; sealed for the service.
     secrets_sealed bytea NOT NULL,
     state text NOT NULL CHECK (state IN ('unverified', 'active', 'paused')),
-    pause_reason text CHECK (pause_reason IN ('failing', 'partner', 'operator')),
+    pause_reason text CHECK (pause_reason IN ('failing', 'gone', 'partner', 'operator')),
     -- Since when every try has failed; null after a success.
     failing_since timestamptz,
     probed_at timestamptz,
+    -- Whether the last probe, which was wrongly signed, was taken all the same: a receiver's fault.
+    probe_accepted boolean,
     created_at timestamptz NOT NULL,
     verified_at timestamptz,
     CHECK ((state = 'paused') = (pause_reason IS NOT NULL)),
@@ -47,10 +49,13 @@ CREATE TABLE webhook_delivery (
     CHECK ((state = 'pending') = (ended_at IS NULL))
 );
 
-CREATE INDEX webhook_delivery_due_at ON webhook_delivery (due_at) WHERE state = 'pending';
+-- What is due is looked for endpoint by endpoint: one that rests, or is slow, costs the others nothing.
+CREATE INDEX webhook_delivery_due_at ON webhook_delivery (endpoint_id, due_at)
+WHERE state = 'pending';
 CREATE INDEX webhook_delivery_object ON webhook_delivery (endpoint_id, object_id, sequence)
 WHERE state = 'pending';
 CREATE INDEX webhook_delivery_partner ON webhook_delivery (partner_id, delivery_id);
+CREATE INDEX webhook_delivery_endpoint ON webhook_delivery (endpoint_id, delivery_id);
 CREATE INDEX webhook_delivery_ended_at ON webhook_delivery (ended_at);
 CREATE UNIQUE INDEX webhook_delivery_event ON webhook_delivery (endpoint_id, message_id)
 WHERE kind = 'event';
@@ -68,6 +73,10 @@ CREATE TABLE webhook_try (
     fault text,
     PRIMARY KEY (delivery_id, number)
 );
+
+-- A message about an object waits for those before it that aren't carried out yet.
+CREATE INDEX outbox_message ON outbox ((payload ->> 'object_id'))
+WHERE topic = 'webhook.message' AND done_at IS NULL;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON webhook_endpoint TO creditplus_app;
 GRANT SELECT, INSERT, DELETE ON webhook_delivery TO creditplus_app;

@@ -1,7 +1,7 @@
-"""What a message says: that something happened to an object, its id and where to look. Nothing else.
+"""What a message says: that something happened to an object, its id, and where to look.
 
-The body is that of Standard Webhooks (github.com/standard-webhooks): `type`, `timestamp`, `data`.
-It holds ids, codes and links; who reads a partner's log learns nothing about a person from it.
+The body is that of Standard Webhooks 1.0: `type`, `timestamp`, `data`. It holds ids, codes and
+links; who reads a partner's log learns nothing about a person from it.
 """
 
 import re
@@ -34,7 +34,7 @@ OBJECTS: Final = {
 }
 TOPICS: Final = tuple(OBJECTS)
 # Sent to the endpoint they are about, whatever it follows.
-OWN_TOPICS: Final = frozenset({"endpoint.paused", "endpoint.probe", "endpoint.challenge"})
+OWN_TOPICS: Final = frozenset({"endpoint.probe", "endpoint.challenge"})
 FOLLOWED_TOPICS: Final = tuple(topic for topic in TOPICS if topic not in OWN_TOPICS)
 
 # What a message may say besides: codes and ids, by name. Anything else would be a leak.
