@@ -64,6 +64,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     code_file: Path | None
     sms_gateway_url: str | None
     sms_gateway_token: Secret | None
+    webhook_allow_loopback: bool
     local_dir: Path
 
     def __repr__(self) -> str:
@@ -106,6 +107,12 @@ def _number(low: int, high: int) -> Callable[[str], int]:
         return int(text)
 
     return parse
+
+
+def _yes_or_no(text: str) -> bool:
+    if text not in ("yes", "no"):
+        raise ValueError("must be yes or no")
+    return text == "yes"
 
 
 def _url(*schemes: str) -> Callable[[str], str]:
@@ -227,6 +234,12 @@ VARIABLES: tuple[Variable, ...] = (
         "bearer token for the text message gateway",
         is_secret=True,
     ),
+    Variable(
+        "WEBHOOK_ALLOW_LOOPBACK",
+        _yes_or_no,
+        None,
+        "demo only: partners' receivers may be on this machine (yes or no; yes in the demo)",
+    ),
     Variable("LOCAL_DIR", Path, ".local", "where the local stack keeps its data and demo keys"),
 )
 
@@ -254,6 +267,8 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
     if not faults:
         if values["public_origin"] is None:
             values["public_origin"] = f"http://{values['host']}:{values['port']}"
+        if values["webhook_allow_loopback"] is None:
+            values["webhook_allow_loopback"] = values["env"] != "production"
         faults += _faults_together(values)
     if faults:
         raise SettingsFault(faults)
@@ -297,6 +312,11 @@ def _faults_together(values: Mapping[str, Any]) -> list[str]:
     ]
     if values["code_file"] is not None:
         faults.append(f"{PREFIX}CODE_FILE must not be set in production: it shows one-time codes")
+    if values["webhook_allow_loopback"]:
+        faults.append(
+            f"{PREFIX}WEBHOOK_ALLOW_LOOPBACK must not be yes in production: a partner's URL could"
+            " reach what listens on this machine only"
+        )
     if urlsplit(values["public_origin"]).scheme != "https":
         faults.append(f"{PREFIX}PUBLIC_ORIGIN must be https in production")
     if not values["trusted_proxies"]:

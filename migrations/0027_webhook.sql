@@ -49,7 +49,7 @@ CREATE TABLE webhook_delivery (
     CHECK ((state = 'pending') = (ended_at IS NULL))
 );
 
--- What is due is looked for endpoint by endpoint: one that rests, or is slow, costs the others nothing.
+-- What is due is looked for endpoint by endpoint: one that rests costs the others nothing.
 CREATE INDEX webhook_delivery_due_at ON webhook_delivery (endpoint_id, due_at)
 WHERE state = 'pending';
 CREATE INDEX webhook_delivery_object ON webhook_delivery (endpoint_id, object_id, sequence)
@@ -75,8 +75,7 @@ CREATE TABLE webhook_try (
 );
 
 -- A message about an object waits for those before it that aren't carried out yet.
-CREATE INDEX outbox_message ON outbox ((payload ->> 'object_id'))
-WHERE topic = 'webhook.message' AND done_at IS NULL;
+CREATE INDEX outbox_object ON outbox ((payload ->> 'object_id')) WHERE done_at IS NULL;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON webhook_endpoint TO creditplus_app;
 GRANT SELECT, INSERT, DELETE ON webhook_delivery TO creditplus_app;

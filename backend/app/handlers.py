@@ -6,6 +6,7 @@ from backend.event.rules import Event
 from backend.kit.postgres import Tx
 from backend.record import jobs as record_jobs
 from backend.score import jobs as score_jobs
+from backend.webhook import service as webhook
 
 
 def event_handlers(house: House) -> dict[str, Handler]:
@@ -20,8 +21,13 @@ def event_handlers(house: House) -> dict[str, Handler]:
     async def follow_scorecard(tx: Tx, *, event: Event) -> None:
         await score_jobs.follow_scorecard(tx, event=event, now=house.clock.now())
 
+    async def fan_out(tx: Tx, *, event: Event) -> None:
+        origin = house.settings.public_origin
+        await webhook.fan_out(tx, event=event, origin=origin, now=house.clock.now())
+
     return {
         "records.changed": recompute,
         "scorecard.in_force": follow_scorecard,
         "submission.uploaded": take_upload,
+        webhook.MESSAGE_TOPIC: fan_out,
     }

@@ -57,6 +57,20 @@ async def take(tx: Tx, *, event_id: UUID) -> Event | None:
     return await store.lock_open_event(tx, event_id)
 
 
+async def take_earlier(tx: Tx, *, event: Event) -> list[Event]:
+    """Hold the open events of the same topic and object that come before one, in their order.
+
+    For topics whose payload names an `object_id` and a `sequence`: the queue carries events in no
+    order. Whoever is at one of them now is waited for; what is done by then isn't returned.
+    """
+    return await store.lock_open_before(
+        tx,
+        topic=event.topic,
+        object_id=event.payload["object_id"],
+        sequence=event.payload["sequence"],
+    )
+
+
 async def finish(tx: Tx, *, event_ids: list[UUID], now: datetime) -> None:
     """Mark events as done, in the transaction of their effect."""
     await store.mark_done(tx, event_ids, now)

@@ -61,6 +61,20 @@ async def lock_open_event(tx: Tx, event_id: UUID) -> Event | None:
     )
 
 
+async def lock_open_before(tx: Tx, *, topic: str, object_id: str, sequence: int) -> list[Event]:
+    """Lock what is open about an object and numbered lower; waits for others who hold it."""
+    return await tx.fetch_all(
+        Event,
+        """SELECT event_id, topic, subject_id, payload FROM outbox
+           WHERE topic = $1 AND payload ->> 'object_id' = $2 AND done_at IS NULL
+               AND (payload ->> 'sequence')::bigint < $3
+           ORDER BY (payload ->> 'sequence')::bigint, event_id FOR UPDATE""",
+        topic,
+        object_id,
+        sequence,
+    )
+
+
 async def mark_done(tx: Tx, event_ids: list[UUID], now: datetime) -> int:
     """Mark events as done."""
     return await tx.execute(

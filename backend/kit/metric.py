@@ -33,6 +33,17 @@ SCORES_DIFFERING = Counter(
     "Scores found at night that the other engine gives otherwise: any is a fault.",
     registry=REGISTRY,
 )
+WEBHOOK_TRIES = Counter(
+    "creditplus_webhook_tries",
+    "Messages sent to partners, by kind and by why they weren't taken.",
+    ["kind", "fault"],
+    registry=REGISTRY,
+)
+WEBHOOK_PAUSES = Counter(
+    "creditplus_webhook_pauses",
+    "Endpoints paused because they took nothing for a day or said that they are gone.",
+    registry=REGISTRY,
+)
 
 
 def serve_metrics(host: str, port: int) -> None:

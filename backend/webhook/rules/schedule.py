@@ -9,13 +9,13 @@ TRIES_MAX: Final = 15
 # waits together take a day on average and two at most.
 _WAITS = TRIES_MAX - 1
 LONGEST_TOGETHER: Final = timedelta(hours=48)
-_FIRST_LONGEST = LONGEST_TOGETHER / (2**_WAITS - 1)
+_FIRST_LONGEST = LONGEST_TOGETHER / ((1 << _WAITS) - 1)
 
 
 def longest_wait(tries: int) -> timedelta:
     """Return how long at most is waited after so many tries."""
     assert 1 <= tries <= _WAITS, "there is a wait after each try but the last"
-    return _FIRST_LONGEST * 2.0 ** (tries - 1)
+    return _FIRST_LONGEST * (1 << (tries - 1))
 
 
 def next_try(tries: int, random: float) -> timedelta | None:

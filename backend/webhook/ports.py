@@ -1,0 +1,159 @@
+"""The way out of the house to a partner's receiver: one request, at a looked-at address only."""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Iterable
+from ipaddress import ip_address
+from typing import Any
+
+import httpcore
+
+from backend.webhook.rules.address import Address, TargetPolicy, is_allowed
+from backend.webhook.rules.delivery import (
+    ANSWER_BYTES_MAX,
+    ANSWER_SECONDS_MAX,
+    Answer,
+    head_kept,
+)
+
+CONNECTIONS_MAX = 512
+CONNECTIONS_KEPT = 256
+KEPT_SECONDS = 15.0
+CONNECT_SECONDS = 5.0
+_ADDRESSES_TRIED = 3
+
+# Gives the addresses of a name; raises OSError when there are none.
+Resolve = Callable[[str, int], Awaitable[list[Address]]]
+
+
+class AddressDenied(Exception):
+    """A name leads to where nothing may be sent."""
+
+
+async def resolve(host: str, port: int) -> list[Address]:
+    """Ask the system's resolver, in a thread; raises OSError when it knows none."""
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    # A link-local address comes with its zone ("fe80::1%eth0"), which is no part of it.
+    texts = dict.fromkeys(str(each[4][0]).partition("%")[0] for each in found)
+    return [ip_address(text) for text in texts]
+
+
+class Courier:
+    """Posts messages over kept connections.
+
+    No redirect is followed, no proxy of the environment asked, no cookie kept. A name is resolved
+    once for each connection, all its addresses are looked at, and the connection goes to one of
+    those: there is no second look-up that could lead elsewhere. TLS and `Host` go by the name.
+    """
+
+    def __init__(self, policy: TargetPolicy, *, resolve: Resolve = resolve) -> None:
+        self._pool = httpcore.AsyncConnectionPool(
+            ssl_context=ssl.create_default_context(),
+            max_connections=CONNECTIONS_MAX,
+            max_keepalive_connections=CONNECTIONS_KEPT,
+            keepalive_expiry=KEPT_SECONDS,
+            network_backend=_PinnedNetwork(policy, resolve),
+        )
+
+    async def post(self, url: str, *, headers: dict[str, str], body: bytes) -> Answer:
+        """Send one message and return what was answered within ten seconds; never raises.
+
+        Of a long answer the beginning is read, and the connection closed.
+        """
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS_MAX):
+                return await self._post(url, headers=headers, body=body)
+        except Exception as fault:
+            # A receiver can break a client in more ways than anybody lists; none may reach others.
+            return Answer(status=None, head={}, content=b"", fault=_fault_code(fault))
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._pool.aclose()
+
+    async def _post(self, url: str, *, headers: dict[str, str], body: bytes) -> Answer:
+        sent = [(name.encode(), value.encode()) for name, value in headers.items()]
+        async with self._pool.stream(
+            "POST",
+            url,
+            headers=[*sent, (b"accept-encoding", b"identity")],
+            content=body,
+            extensions={"timeout": {"connect": CONNECT_SECONDS, "pool": ANSWER_SECONDS_MAX}},
+        ) as response:
+            content = bytearray()
+            async for piece in response.aiter_stream():
+                content += piece
+                if len(content) >= ANSWER_BYTES_MAX:
+                    break
+            return Answer(
+                status=response.status,
+                head=head_kept(response.headers),
+                content=bytes(content[:ANSWER_BYTES_MAX]),
+                fault=None,
+            )
+
+
+class _PinnedNetwork(httpcore.AsyncNetworkBackend):
+    """Connects to addresses that were looked at."""
+
+    def __init__(self, policy: TargetPolicy, resolve: Resolve) -> None:
+        self._policy, self._resolve = policy, resolve
+        self._network = httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - the library's signature
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        addresses = await self._resolve(host, port)
+        # All of them: a name that also leads inside is refused, and not tried until it does not.
+        if not addresses or not all(is_allowed(each, self._policy) for each in addresses):
+            raise AddressDenied
+        fault: Exception | None = None
+        for address in addresses[:_ADDRESSES_TRIED]:
+            try:
+                return await self._network.connect_tcp(
+                    str(address),
+                    port,
+                    timeout=timeout,
+                    local_address=local_address,
+                    socket_options=socket_options,
+                )
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                fault = error
+        assert fault is not None
+        raise fault
+
+    async def connect_unix_socket(
+        self,
+        path: str,
+        timeout: float | None = None,  # noqa: ASYNC109 - the library's signature
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        raise AddressDenied
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+def _fault_code(fault: BaseException) -> str:
+    """Return why there was no answer, as a partner is told it."""
+    chain: BaseException | None = fault
+    while chain is not None:
+        if isinstance(chain, AddressDenied):
+            return "address_denied"
+        if isinstance(chain, socket.gaierror):
+            return "name_unknown"
+        if isinstance(chain, ssl.SSLError):
+            return "tls_failed"
+        chain = chain.__cause__ or chain.__context__
+    if isinstance(fault, TimeoutError | httpcore.TimeoutException):
+        return "timed_out"
+    if isinstance(fault, httpcore.ProtocolError):
+        return "answer_unreadable"
+    return "connection_failed"
