@@ -5,7 +5,6 @@ hashes as values. A refusal carries a stable code and facts that never repeat wh
 """
 
 import hmac
-import ipaddress
 import re
 import tomllib
 import unicodedata
@@ -158,23 +157,6 @@ def mask_phone(phone: str) -> str:
     """Show an E.164 mobile number as is usual in China: 138****8000."""
     assert phone.startswith("+86"), "only mainland numbers are stored"
     return f"{phone[3:6]}****{phone[-4:]}"
-
-
-def address_key(address: str) -> str:
-    """Name the network that tries are counted for: an IPv4 address, or an IPv6 /64.
-
-    A household or a phone gets a whole /64 and could change address for every try. A socket
-    without an address (a Unix socket) is one network of its own.
-    """
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return "none"
-    if isinstance(parsed, ipaddress.IPv6Address):
-        if parsed.ipv4_mapped is not None:
-            return str(parsed.ipv4_mapped)
-        return str(ipaddress.ip_network((int(parsed) >> 64 << 64, 64)))
-    return str(parsed)
 
 
 class CounterKind(StrEnum):

@@ -16,7 +16,6 @@ from backend.citizen.rules import (
     Session,
     SessionKind,
     SignInCode,
-    address_key,
     code_matches,
     code_message,
     format_code,
@@ -25,6 +24,7 @@ from backend.citizen.rules import (
     tries_in_window,
     wait_seconds,
 )
+from backend.kit.address import address_key
 
 NOW = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
 TICK = timedelta(microseconds=1)

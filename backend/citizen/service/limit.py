@@ -11,6 +11,7 @@ import msgspec
 
 from backend.citizen import rules, store
 from backend.citizen.rules import CounterKind
+from backend.kit.address import address_key
 from backend.kit.crypto import Vault
 from backend.kit.postgres import ReadTx, Tx
 
@@ -39,7 +40,7 @@ async def try_counters(tx: ReadTx, who: Knock, *, vault: Vault) -> Counters:
         {
             CounterKind.TRY_PHONE: who.phone,
             CounterKind.TRY_DEVICE: who.device,
-            CounterKind.TRY_ADDRESS: rules.address_key(who.address),
+            CounterKind.TRY_ADDRESS: address_key(who.address),
         },
     )
 
@@ -53,7 +54,7 @@ async def send_counters(tx: ReadTx, who: Knock, *, vault: Vault) -> Counters:
         {
             CounterKind.SEND_PHONE: who.phone,
             CounterKind.SEND_DEVICE: who.device,
-            CounterKind.SEND_ADDRESS: rules.address_key(who.address),
+            CounterKind.SEND_ADDRESS: address_key(who.address),
         },
     )
 
