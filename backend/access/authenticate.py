@@ -75,6 +75,8 @@ class Authenticator:
             "dpop", proof.replay_key, ttl_seconds=PROOF_REPLAY_TTL_SECONDS, now=now
         ):
             raise TokenRefused("invalid_dpop_proof", "the proof was used before")
+        if credential.on_use is not None:
+            await credential.on_use()
         return credential.principal
 
 

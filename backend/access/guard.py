@@ -23,6 +23,7 @@ from backend.access.rules import (
     Principal,
     Scope,
     SourcePrincipal,
+    operator_scopes,
 )
 from backend.kit.problem import Refusal
 
@@ -64,7 +65,7 @@ _BEARERS: tuple[tuple[frozenset[Scope], type[Principal]], ...] = (
     (PARTNER_SCOPES, PartnerPrincipal),
     (CLIENT_SCOPES, ClientPrincipal),
     (SOURCE_SCOPES, SourcePrincipal),
-    (frozenset(OPERATOR_SCOPES.values()), OperatorPrincipal),
+    (operator_scopes(OPERATOR_SCOPES), OperatorPrincipal),
 )
 # Whose tokens carry a scope, and nobody else's.
 BEARERS: dict[Scope, tuple[type[Principal], ...]] = {

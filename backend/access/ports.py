@@ -1,5 +1,6 @@
 """What access needs of the rooms above it: who stands behind a token."""
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Protocol
 
@@ -9,11 +10,16 @@ from backend.access.rules import Principal
 
 
 class Credential(msgspec.Struct, frozen=True):
-    """A live token: its bearer, the key it is bound to (RFC 7638 thumbprint) and its end."""
+    """A live token: its bearer, the key it is bound to (RFC 7638 thumbprint) and its end.
+
+    `on_use` is called once the bearer has proved to hold the key, for a token that ends when it is
+    not used.
+    """
 
     principal: Principal
     jkt: str
     expires_at: datetime
+    on_use: Callable[[], Awaitable[None]] | None = None
 
 
 class CredentialStore(Protocol):

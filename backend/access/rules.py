@@ -1,5 +1,6 @@
 """Scopes and principals: what a verified token says about its bearer."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -33,6 +34,7 @@ class Scope(StrEnum):
     CASES_OPERATE = "cases:operate"
     SECURITY_OPERATE = "security:operate"
     AUDIT_READ = "audit:read"
+    OPERATOR = "operator:read"
 
 
 # The first-party app acts for the citizen in everything the citizen may do.
@@ -54,6 +56,11 @@ OPERATOR_SCOPES = {
     "security": Scope.SECURITY_OPERATE,
     "audit": Scope.AUDIT_READ,
 }
+
+
+def operator_scopes(roles: Iterable[str]) -> frozenset[Scope]:
+    """Return what an operator with these roles may do; who they are, each may see."""
+    return frozenset({Scope.OPERATOR, *(OPERATOR_SCOPES[role] for role in roles)})
 
 
 class CitizenPrincipal(msgspec.Struct, frozen=True):

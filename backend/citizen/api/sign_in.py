@@ -15,6 +15,7 @@ from litestar.params import JSONBody
 from litestar.status_codes import HTTP_202_ACCEPTED
 
 from backend.access.guard import public, requires
+from backend.access.proof import CHALLENGE, proved_key
 from backend.access.rules import CITIZEN_SCOPES, CitizenPrincipal, Scope
 from backend.citizen import rules, service
 from backend.citizen.ports import IdentityRegister, Sender, SendFailed
@@ -29,7 +30,6 @@ from backend.citizen.rules import (
 )
 from backend.kit.clock import Clock
 from backend.kit.crypto import Vault
-from backend.kit.dpop import PROOF_REPLAY_TTL_SECONDS, DpopError, verify_proof
 from backend.kit.http import AnyRequest, problems
 from backend.kit.log import get_log
 from backend.kit.postgres import Database
@@ -38,9 +38,7 @@ from backend.kit.replay import ReplayGuard
 
 log = get_log(__name__)
 
-PROOF_CHARACTERS_MAX = 8192
 _NO_STORE = CacheControlHeader(no_store=True)
-_CHALLENGE = 'DPoP algs="ES256 PS256 Ed25519"'  # RFC 9110 section 15.5.2: a 401 names a way in
 _ANYONE_SIGNS_IN = public("whoever signs in has no token yet")
 
 Phone = Annotated[
@@ -126,7 +124,7 @@ async def create_sign_in_code(
     now = clock.now()
     device = None
     if "dpop" in request.headers:
-        device = await _install_key(request, origin=origin, replay=replay, now=now)
+        device = await proved_key(request, origin=origin, replay=replay, now=now)
     async with db.write() as tx:
         decision = await service.request_code(
             tx, phone=data.phone, device=device, address=_address(request), vault=vault, now=now
@@ -171,7 +169,7 @@ async def create_account(
 ) -> SessionCreated:
     """Open an account and sign in; the token is bound to the key of the DPoP proof."""
     now = clock.now()
-    jkt = await _install_key(request, origin=origin, replay=replay, now=now)
+    jkt = await proved_key(request, origin=origin, replay=replay, now=now)
     async with db.write() as tx:
         decision = await service.register(
             tx,
@@ -216,7 +214,7 @@ async def create_session(
 ) -> SessionCreated:
     """Sign in; the token is bound to the key of the DPoP proof."""
     now = clock.now()
-    jkt = await _install_key(request, origin=origin, replay=replay, now=now)
+    jkt = await proved_key(request, origin=origin, replay=replay, now=now)
     async with db.write() as tx:
         decision = await service.sign_in(
             tx,
@@ -253,27 +251,6 @@ def _address(request: AnyRequest) -> str:
     return request.client.host if request.client is not None else ""
 
 
-async def _install_key(
-    request: AnyRequest, *, origin: str, replay: ReplayGuard, now: datetime
-) -> str:
-    """Return the thumbprint of the key whose one fresh proof came along (RFC 9449 section 4.3)."""
-    proofs = request.headers.getall("dpop", [])
-    if len(proofs) != 1 or len(proofs[0]) > PROOF_CHARACTERS_MAX:
-        raise Refusal("dpop_proof_invalid", reason="exactly one DPoP proof is needed")
-    path = request.scope["raw_path"].decode("ascii", "replace")
-    try:
-        proof = verify_proof(
-            proofs[0], method=request.method, url=origin + path, access_token=None, now=now
-        )
-    except DpopError as error:
-        raise Refusal("dpop_proof_invalid", reason=error.description) from None
-    if not await replay.first_use(
-        "dpop", proof.replay_key, ttl_seconds=PROOF_REPLAY_TTL_SECONDS, now=now
-    ):
-        raise Refusal("dpop_proof_invalid", reason="the proof was used before")
-    return proof.jkt
-
-
 def _session_created(
     decision: SignedIn | SignInFailed | SignInThrottled | AccountMissing | IdentityNotConfirmed,
     now: datetime,
@@ -284,7 +261,7 @@ def _session_created(
             seconds = (session.expires_at - now) // timedelta(seconds=1)
             return SessionCreated(token, "DPoP", seconds, " ".join(sorted(CITIZEN_SCOPES)))
         case SignInFailed():
-            raise Refusal("sign_in_failed", www_authenticate=_CHALLENGE)
+            raise Refusal("sign_in_failed", www_authenticate=CHALLENGE)
         case SignInThrottled(retry_after_seconds=wait):
             raise Refusal("sign_in_throttled", retry_after_seconds=wait)
         case AccountMissing():
