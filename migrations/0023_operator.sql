@@ -12,15 +12,20 @@ CREATE TABLE operator (
         cardinality(roles) >= 1
         AND roles <@ ARRAY['programmes', 'data', 'cases', 'security', 'audit']
     ),
-    -- PHC string of argon2id.
-    password_hash text NOT NULL,
-    -- RFC 6238 secret, sealed for the service; null until the operator has set it up.
+    -- PHC string of argon2id, and the RFC 6238 secret, sealed for the service. Both are null until
+    -- the operator has set them up: whoever adds an operator never knows them.
+    password_hash text,
     totp_sealed bytea,
+    -- SHA-256 of the code they are set up with, once, until its time is over.
+    set_up_hash bytea CHECK (octet_length(set_up_hash) = 32),
+    set_up_until timestamptz,
     -- The last time step whose code was used: a code works once (RFC 6238 section 5.2).
     totp_step bigint NOT NULL DEFAULT 0 CHECK (totp_step >= 0),
     created_by text NOT NULL,
     created_at timestamptz NOT NULL,
-    suspended_at timestamptz
+    suspended_at timestamptz,
+    CHECK ((password_hash IS NULL) = (totp_sealed IS NULL)),
+    CHECK ((set_up_hash IS NULL) = (set_up_until IS NULL))
 );
 
 CREATE TABLE operator_session (
@@ -50,9 +55,10 @@ CREATE INDEX operator_try_touched_at ON operator_try (touched_at);
 
 -- What operators did, append-only like the looks at citizens: `object` names what was acted on,
 -- `reason` is in the operator's own words, `facts` hold ids, codes and numbers.
+-- Whoever acts from the server's shell is no operator: the login is then "cli:" and their name.
 CREATE TABLE operator_entry (
     entry_id uuid PRIMARY KEY,
-    operator_id uuid NOT NULL,
+    operator_id uuid CHECK ((operator_id IS NULL) = (login LIKE 'cli:%')),
     login text NOT NULL,
     action text NOT NULL,
     object text NOT NULL,
@@ -62,6 +68,7 @@ CREATE TABLE operator_entry (
 );
 
 CREATE INDEX operator_entry_object ON operator_entry (object, entry_id);
+CREATE INDEX operator_entry_login ON operator_entry (login, entry_id);
 
 CREATE TRIGGER operator_entry_keeps_rows BEFORE UPDATE OR DELETE ON operator_entry
 FOR EACH ROW EXECUTE FUNCTION refuse_ledger_change();
@@ -70,7 +77,9 @@ CREATE TRIGGER operator_entry_keeps_all BEFORE TRUNCATE ON operator_entry
 FOR EACH STATEMENT EXECUTE FUNCTION refuse_ledger_change();
 
 GRANT SELECT, INSERT ON operator TO creditplus_app;
-GRANT UPDATE (roles, password_hash, totp_sealed, totp_step, suspended_at) ON operator TO creditplus_app;
+GRANT UPDATE (
+    roles, password_hash, totp_sealed, set_up_hash, set_up_until, totp_step, suspended_at
+) ON operator TO creditplus_app;
 GRANT SELECT, INSERT, DELETE ON operator_session TO creditplus_app;
 GRANT UPDATE (seen_at, ended_at) ON operator_session TO creditplus_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON operator_try TO creditplus_app;

@@ -21,7 +21,7 @@ from litestar.exceptions import (
 )
 from litestar.middleware import ASGIMiddleware
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import QueryParameter
+from litestar.params import HeaderParameter, QueryParameter
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from backend.kit.clock import SystemClock
@@ -42,6 +42,15 @@ AnyRequest = Request[Any, Any, Any]
 # The two parameters of every list that comes in pages.
 Cursor = Annotated[str | None, QueryParameter(max_length=CURSOR_CHARACTERS_MAX)]
 PageSize = Annotated[int, QueryParameter(ge=1, le=PAGE_SIZE_MAX)]
+# Looked at by `idempotency.once`, which says in its own words what is missing.
+IdempotencyKey = Annotated[
+    str | None,
+    HeaderParameter(
+        name="Idempotency-Key",
+        description="Needed: fresh and random, of 16 to 64 visible ASCII characters",
+        schema_extra={"min_length": 16, "max_length": 64, "pattern": "^[!-~]+$"},
+    ),
+]
 
 
 class JsonRequest(AnyRequest):

@@ -1,12 +1,17 @@
-"""The citizen's view of the ledger: who looked, when, why, and under which consent."""
+"""The citizen's view of the ledger: who looked, when, why, and under which consent.
+
+And the auditor's: what operators did, and why.
+"""
 
 from datetime import datetime
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
 from litestar import get
 from litestar.datastructures import CacheControlHeader
 from litestar.di import NamedDependency
+from litestar.params import QueryParameter
 
 from backend.access.guard import requires
 from backend.access.rules import CitizenPrincipal, Scope
@@ -14,7 +19,7 @@ from backend.kit.http import Cursor, PageSize, problems
 from backend.kit.page import PAGE_SIZE_DEFAULT
 from backend.kit.postgres import Database
 from backend.ledger import service
-from backend.ledger.rules import AccessEntry
+from backend.ledger.rules import AccessEntry, OperatorEntry
 
 
 class ActorView(msgspec.Struct, frozen=True):
@@ -56,6 +61,32 @@ class AccessPageView(msgspec.Struct, frozen=True):
     next_cursor: str | None
 
 
+class OperatorEntryView(msgspec.Struct, frozen=True):
+    """One action; `operator_id` is null for somebody at the server's shell, whose login says so."""
+
+    entry_id: UUID
+    at: datetime
+    operator_id: UUID | None
+    login: str
+    action: str
+    object: str
+    reason: str
+    facts: dict[str, Any]
+
+
+class OperatorEntryPageView(msgspec.Struct, frozen=True):
+    """One page of actions, newest first; `next_cursor` is null on the last."""
+
+    items: list[OperatorEntryView]
+    next_cursor: str | None
+
+
+_Thing = Annotated[
+    str | None, QueryParameter(name="object", max_length=200, description="As kind:id")
+]
+_Login = Annotated[str | None, QueryParameter(max_length=200)]
+
+
 @get(
     "/v1/me/accesses",
     operation_id="access_list",
@@ -95,4 +126,44 @@ def _access_view(entry: AccessEntry) -> AccessView:
     )
 
 
-ROUTES = [list_accesses]
+@get(
+    "/v1/operator/entries",
+    operation_id="operator_entry_list",
+    tags=["operator"],
+    guards=[requires(Scope.AUDIT_READ)],
+    cache_control=CacheControlHeader(no_store=True),
+    responses=problems(
+        "cursor_invalid", "parameter_invalid", "scope_insufficient", "token_invalid"
+    ),
+)
+async def list_operator_entries(
+    db: NamedDependency[Database],
+    thing: _Thing = None,
+    login: _Login = None,
+    cursor: Cursor = None,
+    page_size: PageSize = PAGE_SIZE_DEFAULT,
+) -> OperatorEntryPageView:
+    """List what operators did and why, all of it, or to one object, or by one login."""
+    if "\0" in f"{thing}{login}":
+        return OperatorEntryPageView([], None)  # no text of the database holds it
+    async with db.read() as tx:
+        page = await service.list_actions(
+            tx, thing=thing, login=login, cursor=cursor, page_size=page_size
+        )
+    return OperatorEntryPageView([_entry_view(entry) for entry in page.items], page.next_cursor)
+
+
+def _entry_view(entry: OperatorEntry) -> OperatorEntryView:
+    return OperatorEntryView(
+        entry_id=entry.entry_id,
+        at=entry.at,
+        operator_id=entry.operator_id,
+        login=entry.login,
+        action=entry.action,
+        object=entry.object,
+        reason=entry.reason,
+        facts=entry.facts,
+    )
+
+
+ROUTES = [list_accesses, list_operator_entries]

@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 
 from backend.kit.postgres import ReadTx, Tx
-from backend.ledger.rules import AccessEntry
+from backend.ledger.rules import AccessEntry, OperatorEntry
 
 
 async def insert_entries(tx: Tx, entries: Sequence[AccessEntry]) -> int:
@@ -34,6 +34,41 @@ async def list_entries(
            WHERE subject_id = $1 AND ($2::uuid IS NULL OR entry_id < $2)
            ORDER BY entry_id DESC LIMIT $3""",
         subject_id,
+        before,
+        limit,
+    )
+
+
+async def insert_operator_entry(tx: Tx, entry: OperatorEntry) -> None:
+    """Insert what an operator did."""
+    await tx.execute(
+        """INSERT INTO operator_entry
+             (entry_id, operator_id, login, action, object, reason, facts, at)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8)""",
+        entry.entry_id,
+        entry.operator_id,
+        entry.login,
+        entry.action,
+        entry.object,
+        entry.reason,
+        entry.facts,
+        entry.at,
+    )
+
+
+async def list_operator_entries(
+    tx: ReadTx, *, thing: str | None, login: str | None, before: UUID | None, limit: int
+) -> list[OperatorEntry]:
+    """Return what operators did before an entry, newest first."""
+    return await tx.fetch_all(
+        OperatorEntry,
+        """SELECT entry_id, operator_id, login, action, object, reason, facts, at
+           FROM operator_entry
+           WHERE ($1::text IS NULL OR object = $1) AND ($2::text IS NULL OR login = $2)
+             AND ($3::uuid IS NULL OR entry_id < $3)
+           ORDER BY entry_id DESC LIMIT $4""",
+        thing,
+        login,
         before,
         limit,
     )

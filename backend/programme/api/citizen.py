@@ -1,19 +1,18 @@
 """The citizen's programmes over HTTP: what is on offer, what is missing, enrol and leave."""
 
 from datetime import date, datetime
-from typing import Annotated
 from uuid import UUID
 
 import msgspec
 from litestar import delete, get, post
 from litestar.datastructures import CacheControlHeader
 from litestar.di import NamedDependency
-from litestar.params import FromPath, HeaderParameter, JSONBody
+from litestar.params import FromPath, JSONBody
 
 from backend.access.guard import requires
 from backend.access.rules import CitizenPrincipal, Scope
 from backend.kit.clock import Clock
-from backend.kit.http import problems
+from backend.kit.http import IdempotencyKey, problems
 from backend.kit.idempotency import once
 from backend.kit.postgres import Database, Tx
 from backend.programme import service
@@ -27,15 +26,6 @@ from backend.programme.api.terms import (
 from backend.programme.rules.offer import Enrolment, Lack, Offer
 
 _NO_STORE = CacheControlHeader(no_store=True)
-# Looked at by `once`, which says in its own words what is missing; here it is only described.
-_IdempotencyKey = Annotated[
-    str | None,
-    HeaderParameter(
-        name="Idempotency-Key",
-        description="Needed: fresh and random, of 16 to 64 visible ASCII characters",
-        schema_extra={"min_length": 16, "max_length": 64, "pattern": "^[!-~]+$"},
-    ),
-]
 
 
 class LackView(msgspec.Struct, frozen=True):
@@ -186,7 +176,7 @@ async def create_enrolment(
     citizen: NamedDependency[CitizenPrincipal],
     db: NamedDependency[Database],
     clock: NamedDependency[Clock],
-    idempotency_key: _IdempotencyKey = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> EnrolmentCreated:
     """Enrol in a programme and take one of its seats."""
     now = clock.now()
