@@ -25,11 +25,16 @@ from backend.kit.log import get_log
 from backend.kit.metric import SCORES_DIFFERING, serve_metrics
 from backend.kit.postgres import Tx
 from backend.oauth import service as oauth
+from backend.operator import service as operator
 from backend.record import service as record
 from backend.record.jobs import purge_records
 from backend.score import service as score
 from backend.score.jobs import recompute_due, resume_recompute, verify
 from backend.settings import Settings
+from backend.webhook import jobs as webhook_jobs
+from backend.webhook import service as webhook
+from backend.webhook.ports import Courier
+from backend.webhook.rules.address import TargetPolicy
 
 log = get_log(__name__)
 
@@ -55,9 +60,11 @@ PURGES: tuple[Purge, ...] = (
     event.purge,
     idempotency.purge,
     oauth.sweep,
+    operator.sweep,
     record.purge_uploads,
     replay_memory.purge,
     score.purge_history,
+    webhook.purge,
 )
 
 
@@ -111,6 +118,26 @@ async def purge_ended_records(ctx: dict[str, Any]) -> None:
         log.info("faults_purged", count=total.faults)
 
 
+async def probe_endpoints(ctx: dict[str, Any]) -> None:
+    """Send the endpoints whose turn it is something they must refuse; run twice, it finds fewer."""
+    house: House = ctx["house"]
+    origin = house.settings.public_origin
+    count = await webhook_jobs.probe_due(house.database, origin=origin, clock=house.clock)
+    if count:
+        log.info("endpoints_probed", count=count)
+
+
+def open_dispatch(house: House) -> webhook_jobs.Dispatch:
+    """Return the loop that sends partners their messages."""
+    policy = TargetPolicy(allow_loopback=house.settings.webhook_allow_loopback)
+    return webhook_jobs.Dispatch(
+        database=house.database,
+        vault=house.vault,
+        clock=house.clock,
+        courier=Courier(policy),
+    )
+
+
 async def work(settings: Settings) -> None:
     """Work until SIGTERM or SIGINT; a job in hand is finished, others wait for the next worker.
 
@@ -121,6 +148,8 @@ async def work(settings: Settings) -> None:
     for sign in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(sign, stopping.set)
     house = await open_house(settings)
+    # Beside the queue and not on it: messages are sent while Valkey is away, too.
+    sending = asyncio.create_task(open_dispatch(house).run(stopping=stopping))
     try:
         if settings.worker_metrics_port:
             serve_metrics(settings.metrics_host, settings.worker_metrics_port)
@@ -132,6 +161,8 @@ async def work(settings: Settings) -> None:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(stopping.wait(), RECONNECT_SECONDS)
     finally:
+        stopping.set()
+        await asyncio.wait([sending])
         await house.close()
 
 
@@ -177,6 +208,7 @@ def _worker(queue: ArqRedis, house: House, relay: Relay) -> Worker:
         cron_jobs=[
             cron(age_scores, keep_result=0),
             cron(verify_scores, hour=19, minute=20, keep_result=0),  # 03:20 in the city
+            cron(probe_endpoints, minute={11, 41}, keep_result=0),
             cron(sweep_expired, minute=set(range(0, 60, 5)), keep_result=0),
             # Records end with the city's day; the other hours are for a day that ends very many.
             cron(purge_ended_records, minute=7, keep_result=0),

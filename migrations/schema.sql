@@ -467,13 +467,18 @@ CREATE TABLE public.operator (
     name_zh text NOT NULL,
     name_en text NOT NULL,
     roles text[] NOT NULL,
-    password_hash text NOT NULL,
+    password_hash text,
     totp_sealed bytea,
+    set_up_hash bytea,
+    set_up_until timestamp with time zone,
     totp_step bigint DEFAULT 0 NOT NULL,
     created_by text NOT NULL,
     created_at timestamp with time zone NOT NULL,
     suspended_at timestamp with time zone,
+    CONSTRAINT operator_check CHECK (((password_hash IS NULL) = (totp_sealed IS NULL))),
+    CONSTRAINT operator_check1 CHECK (((set_up_hash IS NULL) = (set_up_until IS NULL))),
     CONSTRAINT operator_roles_check CHECK (((cardinality(roles) >= 1) AND (roles <@ ARRAY['programmes'::text, 'data'::text, 'cases'::text, 'security'::text, 'audit'::text]))),
+    CONSTRAINT operator_set_up_hash_check CHECK ((octet_length(set_up_hash) = 32)),
     CONSTRAINT operator_totp_step_check CHECK ((totp_step >= 0))
 );
 
@@ -484,13 +489,14 @@ CREATE TABLE public.operator (
 
 CREATE TABLE public.operator_entry (
     entry_id uuid NOT NULL,
-    operator_id uuid NOT NULL,
+    operator_id uuid,
     login text NOT NULL,
     action text NOT NULL,
     object text NOT NULL,
     reason text NOT NULL,
     facts jsonb NOT NULL,
     at timestamp with time zone NOT NULL,
+    CONSTRAINT operator_entry_check CHECK (((operator_id IS NULL) = (login ~~ 'cli:%'::text))),
     CONSTRAINT operator_entry_reason_check CHECK ((reason <> ''::text))
 );
 
@@ -1169,11 +1175,12 @@ CREATE TABLE public.webhook_endpoint (
     pause_reason text,
     failing_since timestamp with time zone,
     probed_at timestamp with time zone,
+    probe_accepted boolean,
     created_at timestamp with time zone NOT NULL,
     verified_at timestamp with time zone,
     CONSTRAINT webhook_endpoint_check CHECK (((state = 'paused'::text) = (pause_reason IS NOT NULL))),
     CONSTRAINT webhook_endpoint_check1 CHECK (((state = 'unverified'::text) OR (verified_at IS NOT NULL))),
-    CONSTRAINT webhook_endpoint_pause_reason_check CHECK ((pause_reason = ANY (ARRAY['failing'::text, 'partner'::text, 'operator'::text]))),
+    CONSTRAINT webhook_endpoint_pause_reason_check CHECK ((pause_reason = ANY (ARRAY['failing'::text, 'gone'::text, 'partner'::text, 'operator'::text]))),
     CONSTRAINT webhook_endpoint_scheme_check CHECK ((scheme = ANY (ARRAY['hmac'::text, 'ed25519'::text]))),
     CONSTRAINT webhook_endpoint_state_check CHECK ((state = ANY (ARRAY['unverified'::text, 'active'::text, 'paused'::text]))),
     CONSTRAINT webhook_endpoint_topics_check CHECK ((cardinality(topics) >= 1))
@@ -1879,6 +1886,13 @@ CREATE INDEX obligation_stands_on ON public.obligation USING btree (stands_on) W
 
 
 --
+-- Name: operator_entry_login; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX operator_entry_login ON public.operator_entry USING btree (login, entry_id);
+
+
+--
 -- Name: operator_entry_object; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -1904,6 +1918,13 @@ CREATE INDEX operator_session_operator_id ON public.operator_session USING btree
 --
 
 CREATE INDEX operator_try_touched_at ON public.operator_try USING btree (touched_at);
+
+
+--
+-- Name: outbox_object; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX outbox_object ON public.outbox USING btree (((payload ->> 'object_id'::text))) WHERE (done_at IS NULL);
 
 
 --
@@ -2113,7 +2134,7 @@ CREATE INDEX waiting_programme ON public.waiting USING btree (programme_code, wa
 -- Name: webhook_delivery_due_at; Type: INDEX; Schema: public; Owner: -
 --
 
-CREATE INDEX webhook_delivery_due_at ON public.webhook_delivery USING btree (due_at) WHERE (state = 'pending'::text);
+CREATE INDEX webhook_delivery_due_at ON public.webhook_delivery USING btree (endpoint_id, due_at) WHERE (state = 'pending'::text);
 
 
 --
@@ -2121,6 +2142,13 @@ CREATE INDEX webhook_delivery_due_at ON public.webhook_delivery USING btree (due
 --
 
 CREATE INDEX webhook_delivery_ended_at ON public.webhook_delivery USING btree (ended_at);
+
+
+--
+-- Name: webhook_delivery_endpoint; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX webhook_delivery_endpoint ON public.webhook_delivery USING btree (endpoint_id, delivery_id);
 
 
 --
@@ -2543,6 +2571,20 @@ GRANT UPDATE(password_hash) ON TABLE public.operator TO creditplus_app;
 --
 
 GRANT UPDATE(totp_sealed) ON TABLE public.operator TO creditplus_app;
+
+
+--
+-- Name: COLUMN operator.set_up_hash; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(set_up_hash) ON TABLE public.operator TO creditplus_app;
+
+
+--
+-- Name: COLUMN operator.set_up_until; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(set_up_until) ON TABLE public.operator TO creditplus_app;
 
 
 --

@@ -16,6 +16,7 @@ import backend.citizen.api
 import backend.consent.api
 import backend.ledger.api
 import backend.oauth.api
+import backend.operator.api
 import backend.programme.api
 import backend.record.api
 import backend.score.api
@@ -32,6 +33,7 @@ from backend.access.guard import (
     public,
 )
 from backend.access.openapi import SECURITY_SCHEME, Description
+from backend.access.reason import provide_reason
 from backend.app.house import House
 from backend.app.wiring import Participation, ProgrammeDetails
 from backend.citizen import service as citizen
@@ -52,9 +54,12 @@ from backend.kit.http import (
 from backend.kit.jose import ALGORITHMS
 from backend.kit.pace import Pace
 from backend.kit.problem import Refusal
-from backend.oauth.credential import PartnerTokens, SourceTokens
+from backend.oauth.credential import ClientTokens, PartnerTokens
 from backend.oauth.rules.client_token import CLIENT_TOKEN_PREFIX
 from backend.oauth.rules.grant import ACCESS_TOKEN_PREFIX
+from backend.operator import service as operator
+from backend.operator.credential import OperatorSessions
+from backend.operator.desk import OperatorDesk
 from backend.programme.api.express import ExpressChecks
 from backend.web import error as web_error
 from backend.web.session import PageDoor
@@ -71,22 +76,6 @@ def health_checks(house: House) -> list[Check]:
 def build_app(house: House) -> Litestar:
     """Build the HTTP application on an open house."""
     origin = house.settings.public_origin
-    hooks: ParticipationHooks = Participation()
-    given: dict[str, object] = {
-        "clock": house.clock,
-        "db": house.database,
-        "detail_policy": ProgrammeDetails(),
-        "eligibility": house.desk,
-        "health_checks": health_checks(house),
-        "identity_register": house.identity_register,
-        "issuer": origin,
-        "origin": origin,
-        "participation_hooks": hooks,
-        "replay": house.replay,
-        "sender": house.sender,
-        "simulation_pace": Pace(limit=SIMULATIONS_A_MINUTE, seconds=60),
-        "vault": house.vault,
-    }
     app = Litestar(
         route_handlers=[
             *backend.access.api.ROUTES,
@@ -94,6 +83,7 @@ def build_app(house: House) -> Litestar:
             *backend.consent.api.ROUTES,
             *backend.ledger.api.ROUTES,
             *backend.oauth.api.ROUTES,
+            *backend.operator.api.ROUTES,
             *backend.programme.api.ROUTES,
             *backend.record.api.ROUTES,
             *backend.score.api.ROUTES,
@@ -105,8 +95,9 @@ def build_app(house: House) -> Litestar:
             "operator": Provide(provide_operator),
             "order_keeper": Provide(provide_order_keeper),
             "partner": Provide(provide_partner),
+            "reason": Provide(provide_reason),
             "source": Provide(provide_source),
-            **{name: _always(value) for name, value in given.items()},
+            **{name: _always(value) for name, value in _given(house).items()},
         },
         exception_handlers={
             TokenRefused: _on_token_refused,
@@ -140,6 +131,30 @@ def build_app(house: House) -> Litestar:
     return app
 
 
+def _given(house: House) -> dict[str, object]:
+    """Return what a handler may ask for by name and is the same for every request."""
+    origin = house.settings.public_origin
+    hooks: ParticipationHooks = Participation()
+    return {
+        "clock": house.clock,
+        "db": house.database,
+        "detail_policy": ProgrammeDetails(),
+        "eligibility": house.desk,
+        "health_checks": health_checks(house),
+        "identity_register": house.identity_register,
+        "issuer": origin,
+        "operator_desk": OperatorDesk(
+            database=house.database, vault=house.vault, clock=house.clock
+        ),
+        "origin": origin,
+        "participation_hooks": hooks,
+        "replay": house.replay,
+        "sender": house.sender,
+        "simulation_pace": Pace(limit=SIMULATIONS_A_MINUTE, seconds=60),
+        "vault": house.vault,
+    }
+
+
 def _authenticator(house: House) -> Authenticator:
     origin = house.settings.public_origin
     return Authenticator(
@@ -149,7 +164,8 @@ def _authenticator(house: House) -> Authenticator:
         stores={
             citizen.SESSION_PREFIX: CitizenSessions(house.database),
             ACCESS_TOKEN_PREFIX: PartnerTokens(house.database, audience=origin),
-            CLIENT_TOKEN_PREFIX: SourceTokens(house.database, audience=origin),
+            CLIENT_TOKEN_PREFIX: ClientTokens(house.database, audience=origin),
+            operator.SESSION_PREFIX: OperatorSessions(house.database),
         },
     )
 

@@ -55,6 +55,27 @@ OFFICE_PROBLEMS: dict[str, Problem] = {
     "client_invalid": Problem(
         422, "The client can't be registered like this", "客户端信息无效", "See `errors`."
     ),
+    "operator_exists": Problem(
+        409, "An operator with this login exists", "操作员账号已存在", "Choose another login."
+    ),
+    "operator_invalid": Problem(
+        422, "The operator can't be registered like this", "操作员信息无效", "See `errors`."
+    ),
+    "operator_password_weak": Problem(
+        422,
+        "This password can't be used",
+        "密码不符合要求",
+        "`reason` says why: at least 12 characters, at most 200, and not the login.",
+    ),
+    "operator_self": Problem(
+        409,
+        "Nobody does this to their own account",
+        "不能对自己的账号执行此操作",
+        "Another operator with the role security has to do it.",
+    ),
+    "operator_unknown": Problem(
+        404, "There is no such operator", "操作员不存在", "See GET /v1/operator/operators."
+    ),
     "partner_exists": Problem(
         409, "A partner with this code exists", "商户代码已存在", "Choose another code."
     ),
@@ -75,6 +96,13 @@ OFFICE_PROBLEMS: dict[str, Problem] = {
         "Another document of this programme has this version, or a higher one is in force",
         "该版本号已被使用或已有更高版本",
         "Raise `version`: what was published is never changed.",
+    ),
+    "reason_missing": Problem(
+        400,
+        "The reason is missing or can't be read",
+        "缺少操作理由",
+        "Say why in `Operator-Reason`: 1 to 200 characters on one line, UTF-8, percent-encoded. It"
+        " is kept with your name and can't be changed.",
     ),
     "record_repair_not_adverse": Problem(
         409,

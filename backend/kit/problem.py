@@ -238,7 +238,8 @@ PROBLEMS: dict[str, Problem] = {
         401,
         "Signing in failed",
         "登录失败",
-        "The code is wrong, used or older than five minutes. Ask for a new one.",
+        "What was typed in is wrong, used up or too old; nothing else is told. A citizen asks for a"
+        " new code, an operator waits for the next one.",
     ),
     "sign_in_throttled": Problem(
         429,
