@@ -17,6 +17,7 @@ import backend.consent.api
 import backend.ledger.api
 import backend.oauth.api
 import backend.operator.api
+import backend.partner.api
 import backend.programme.api
 import backend.record.api
 import backend.score.api
@@ -84,6 +85,7 @@ def build_app(house: House) -> Litestar:
             *backend.ledger.api.ROUTES,
             *backend.oauth.api.ROUTES,
             *backend.operator.api.ROUTES,
+            *backend.partner.api.ROUTES,
             *backend.programme.api.ROUTES,
             *backend.record.api.ROUTES,
             *backend.score.api.ROUTES,

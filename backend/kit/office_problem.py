@@ -55,6 +55,9 @@ OFFICE_PROBLEMS: dict[str, Problem] = {
     "client_invalid": Problem(
         422, "The client can't be registered like this", "客户端信息无效", "See `errors`."
     ),
+    "client_unknown": Problem(
+        404, "There is no such client", "客户端不存在", "See GET /v1/operator/clients."
+    ),
     "operator_exists": Problem(
         409, "An operator with this login exists", "操作员账号已存在", "Choose another login."
     ),

@@ -5,8 +5,11 @@ from datetime import datetime
 from typing import Any
 
 from backend.kit.ids import new_id
+from backend.kit.page import Page, cut_page, decode_cursor
 from backend.kit.postgres import ReadTx, Tx
 from backend.kit.problem import Refusal
+from backend.ledger import service as ledger
+from backend.ledger.rules import Actor
 from backend.partner import store
 from backend.partner.rules import (
     DEMO_KID_PREFIX,
@@ -122,6 +125,79 @@ async def find_client(tx: ReadTx, *, client_id: str) -> Client | None:
     if not is_code(client_id):
         return None
     return await store.find_client(tx, client_id=client_id)
+
+
+async def list_partners(tx: ReadTx, *, cursor: str | None, page_size: int) -> Page[Partner]:
+    """Return one page of partners by code; raises Refusal cursor_invalid."""
+    found = await store.list_partners(tx, after=_after(cursor), limit=page_size + 1)
+    return cut_page(found, page_size, key=lambda each: (each.code,))
+
+
+async def list_clients(
+    tx: ReadTx, *, partner_code: str | None, cursor: str | None, page_size: int
+) -> Page[Client]:
+    """Return one page of clients by id, of one partner or of all; raises Refusal cursor_invalid."""
+    if partner_code is not None and not is_code(partner_code):
+        return Page([], None)
+    found = await store.list_clients(
+        tx, partner_code=partner_code, after=_after(cursor), limit=page_size + 1
+    )
+    return cut_page(found, page_size, key=lambda each: (each.client_id,))
+
+
+async def set_partner_suspended(
+    tx: Tx, *, code: str, suspended: bool, by: Actor, reason: str, now: datetime
+) -> Partner:
+    """Suspend a partner, whose tokens open nothing from then on, or let it go on.
+
+    Nothing is lost: consents and orders stay, and tokens that haven't expired are good again when
+    it goes on. Raises Refusal partner_unknown.
+    """
+    changed = is_code(code) and await store.set_partner_suspended(
+        tx, code, suspended_at=now if suspended else None
+    )
+    partner = await store.find_partner(tx, code=code) if is_code(code) else None
+    if partner is None:
+        raise Refusal("partner_unknown")
+    if changed:
+        await _note(tx, by, f"partner:{code}", suspended=suspended, reason=reason, now=now)
+    return partner
+
+
+async def set_client_suspended(
+    tx: Tx, *, client_id: str, suspended: bool, by: Actor, reason: str, now: datetime
+) -> Client:
+    """Suspend one client of a partner, or let it go on, as `set_partner_suspended` does.
+
+    Raises Refusal client_unknown.
+    """
+    changed = is_code(client_id) and await store.set_client_suspended(
+        tx, client_id, suspended_at=now if suspended else None
+    )
+    client = await find_client(tx, client_id=client_id)
+    if client is None:
+        raise Refusal("client_unknown")
+    if changed:
+        await _note(tx, by, f"client:{client_id}", suspended=suspended, reason=reason, now=now)
+    return client
+
+
+async def _note(
+    tx: Tx, by: Actor, thing: str, *, suspended: bool, reason: str, now: datetime
+) -> None:
+    kind, word = thing.partition(":")[0], "suspended" if suspended else "resumed"
+    await ledger.note_action(
+        tx, by=by, action=f"{kind}.{word}", thing=thing, reason=reason, now=now
+    )
+
+
+def _after(cursor: str | None) -> str | None:
+    if cursor is None:
+        return None
+    (after,) = decode_cursor(cursor, parts=1)
+    if not is_code(after):
+        raise Refusal("cursor_invalid")
+    return after
 
 
 async def list_demo_clients(tx: ReadTx) -> list[str]:

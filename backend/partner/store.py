@@ -1,5 +1,7 @@
 """Partners and clients in SQL."""
 
+from datetime import datetime
+
 import msgspec
 
 from backend.kit.postgres import ReadTx, Tx
@@ -35,6 +37,82 @@ async def find_partner(tx: ReadTx, *, code: str) -> Partner | None:
         WHERE code = $1
         """,
         code,
+    )
+
+
+async def list_partners(tx: ReadTx, *, after: str | None, limit: int) -> list[Partner]:
+    """Return partners by code, from the one behind `after` on."""
+    return await tx.fetch_all(
+        Partner,
+        """
+        SELECT partner_id, code, name_zh, name_en, kind, source_code, created_at, suspended_at
+        FROM partner
+        WHERE $1::text IS NULL OR code > $1
+        ORDER BY code
+        LIMIT $2
+        """,
+        after,
+        limit,
+    )
+
+
+async def set_partner_suspended(tx: Tx, code: str, *, suspended_at: datetime | None) -> bool:
+    """Suspend a partner or let it go on; False when that is how it was."""
+    changed = await tx.execute(
+        """
+        UPDATE partner SET suspended_at = $2
+        WHERE code = $1 AND (suspended_at IS NULL) <> ($2::timestamptz IS NULL)
+        """,
+        code,
+        suspended_at,
+    )
+    return changed == 1
+
+
+async def set_client_suspended(tx: Tx, client_id: str, *, suspended_at: datetime | None) -> bool:
+    """Suspend a client or let it go on; False when that is how it was."""
+    changed = await tx.execute(
+        """
+        UPDATE client SET suspended_at = $2
+        WHERE client_id = $1 AND (suspended_at IS NULL) <> ($2::timestamptz IS NULL)
+        """,
+        client_id,
+        suspended_at,
+    )
+    return changed == 1
+
+
+async def list_clients(
+    tx: ReadTx, *, partner_code: str | None, after: str | None, limit: int
+) -> list[Client]:
+    """Return clients by id, of one partner or of all, from the one behind `after` on."""
+    return await tx.fetch_all(
+        Client,
+        """
+        SELECT
+            client.client_id,
+            client.partner_id,
+            partner.code AS partner_code,
+            partner.name_zh AS partner_name_zh,
+            partner.name_en AS partner_name_en,
+            partner.kind AS partner_kind,
+            client.name_zh,
+            client.name_en,
+            client.jwks,
+            client.redirect_uris,
+            client.scopes,
+            client.created_at,
+            client.suspended_at,
+            partner.suspended_at AS partner_suspended_at
+        FROM client
+        INNER JOIN partner USING (partner_id)
+        WHERE ($1::text IS NULL OR partner.code = $1) AND ($2::text IS NULL OR client_id > $2)
+        ORDER BY client_id
+        LIMIT $3
+        """,
+        partner_code,
+        after,
+        limit,
     )
 
 
