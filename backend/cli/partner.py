@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from backend.access.rules import PARTNER_SCOPES, SOURCE_SCOPES
+from backend.access.rules import SOURCE_SCOPES
 from backend.cli.environment import Fault, command_settings, database_url, run
 from backend.kit.clock import SystemClock
 from backend.kit.postgres import Database, Tx
@@ -21,7 +21,7 @@ from backend.settings import Settings
 
 T = TypeVar("T")
 
-_SCOPES = sorted(str(scope) for scope in PARTNER_SCOPES | SOURCE_SCOPES)
+_SCOPES = sorted({str(scope) for kind in PARTNER_KINDS for scope in scopes_of(kind)})
 
 JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
 _JWKS_OPTION = click.option(

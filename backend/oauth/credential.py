@@ -1,4 +1,4 @@
-"""Access tokens of partners as credentials, behind access's port."""
+"""Tokens of partners and sources as credentials, behind access's port."""
 
 import time
 from collections import OrderedDict
@@ -9,7 +9,7 @@ from backend.access.ports import Credential
 from backend.kit.batch import Batcher
 from backend.kit.postgres import Database
 from backend.oauth import service
-from backend.oauth.rules.client_token import source_principal_of
+from backend.oauth.rules.client_token import client_principal_of
 from backend.oauth.rules.token import AccessToken, principal_of
 
 TOKEN_CACHE_SECONDS = 1.0
@@ -53,8 +53,8 @@ class PartnerTokens:
         return [found.get(token_hash) for token_hash in token_hashes]
 
 
-class SourceTokens:
-    """Finds tokens of source departments; they are few, so each is looked up each time."""
+class ClientTokens:
+    """Finds tokens of clients' own; they are few, so each is looked up each time."""
 
     def __init__(self, database: Database, *, audience: str) -> None:
         self._database = database
@@ -66,7 +66,7 @@ class SourceTokens:
             token = await service.find_client_token(tx, token_hash=token_hash)
         if token is None:
             return None
-        principal = source_principal_of(token, audience=self._audience, now=now)
+        principal = client_principal_of(token, audience=self._audience, now=now)
         return (
             None if principal is None else Credential(principal, token.dpop_jkt, token.expires_at)
         )

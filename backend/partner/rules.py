@@ -10,7 +10,7 @@ from uuid import UUID
 
 import msgspec
 
-from backend.access.rules import PARTNER_SCOPES, SOURCE_SCOPES, Scope
+from backend.access.rules import CLIENT_SCOPES, PARTNER_SCOPES, SOURCE_SCOPES, Scope
 from backend.kit.jose import ALGORITHMS, PRIVATE_MEMBERS, JoseError, PublicJwk, import_public_key
 
 PARTNER_KINDS = ("merchant", "lender", "source")
@@ -85,7 +85,7 @@ def is_code(text: str) -> bool:
 
 def scopes_of(kind: str) -> frozenset[Scope]:
     """Return what the clients of a kind of partner may be registered for at most."""
-    return SOURCE_SCOPES if kind == SOURCE_KIND else PARTNER_SCOPES
+    return SOURCE_SCOPES if kind == SOURCE_KIND else PARTNER_SCOPES | CLIENT_SCOPES
 
 
 def partner_faults(

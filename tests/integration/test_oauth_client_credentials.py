@@ -1,4 +1,4 @@
-"""Goal: a source department's software gets a token for itself, and for nothing else.
+"""Goal: a client's own token opens what is its own, and speaks for no citizen.
 
 Method: the raw test client against the real server on a real database and Valkey. Each part of a
 token request is broken on purpose, and each kind of client tries what belongs to the other kind.
@@ -11,21 +11,23 @@ from typing import Any
 import httpx
 import pytest
 
-from backend.access.rules import SourcePrincipal
+from backend.access.rules import ClientPrincipal, SourcePrincipal
 from backend.kit.clock import FixedClock
 from backend.kit.crypto import Vault
 from backend.kit.ids import token_hash
 from backend.kit.postgres import Database
 from backend.kit.valkey import Valkey
 from backend.oauth import service
-from backend.oauth.credential import SourceTokens
+from backend.oauth.credential import ClientTokens
 from backend.partner import service as partner
+from backend.partner.rules import scopes_of
 from tests.conftest import NOW
 from tests.support.oauth_client import DROP, ISSUER, OauthClient, change, jwks_of, new_key
 from tests.support.oauth_world import OauthWorld, open_world
 
 TOKEN = "/oauth/token"
 SCOPES = ["quality:read", "submissions:write"]
+OWN = ["decisions:read", "orders:write", "programmes:read", "webhooks:write"]
 
 
 @pytest.fixture
@@ -85,12 +87,14 @@ def refused(answer: httpx.Response, error: str, status: int = 400) -> None:
     assert answer.headers["cache-control"] == "no-store"
 
 
-async def principal_of(world: OauthWorld, access_token: str) -> SourcePrincipal | None:
-    store = SourceTokens(world.database, audience=ISSUER)
+async def principal_of(
+    world: OauthWorld, access_token: str
+) -> ClientPrincipal | SourcePrincipal | None:
+    store = ClientTokens(world.database, audience=ISSUER)
     found = await store.find(token_hash(access_token), world.clock.now())
     if found is None:
         return None
-    assert isinstance(found.principal, SourcePrincipal)
+    assert isinstance(found.principal, ClientPrincipal | SourcePrincipal)
     return found.principal
 
 
@@ -106,7 +110,7 @@ async def test_6749_4_4_3_a_source_gets_a_bound_token_without_a_refresh_token(
     assert len(body["access_token"]) == len("cp_ct_") + 43
     assert answer.headers["cache-control"] == "no-store"
     principal = await principal_of(world, body["access_token"])
-    assert principal is not None
+    assert isinstance(principal, SourcePrincipal)
     assert principal.source_code == "city_library"
     assert principal.scopes == set(SCOPES)
 
@@ -181,10 +185,47 @@ async def test_7523_3_the_assertion_is_the_clients_for_this_issuer_and_once(
     refused(secret, "invalid_client", 401)
 
 
-async def test_6749_5_2_a_merchant_gets_no_token_for_itself(world: OauthWorld) -> None:
-    """Whether somebody is eligible is asked with a citizen's consent, and in no other way."""
+async def test_6749_5_2_who_has_nothing_of_its_own_gets_no_token(world: OauthWorld) -> None:
+    """A client that is registered to ask citizens, and for nothing else, acts for them alone."""
     for scope in (DROP, "eligibility:verify", "submissions:write"):
         refused(await ask(world.library, scope=scope), "unauthorized_client")
+
+
+async def test_6749_4_4_a_merchant_gets_a_token_for_what_is_its_own(world: OauthWorld) -> None:
+    """Left out, all its own scopes; whether somebody is eligible is asked with a consent alone."""
+    kiosk = await of_merchant(world)
+    body = (await ask(kiosk)).json()
+    assert body["scope"] == " ".join(OWN)
+    assert body.keys() == {"access_token", "token_type", "expires_in", "scope"}
+    principal = await principal_of(world, body["access_token"])
+    assert isinstance(principal, ClientPrincipal)
+    assert (principal.client_id, principal.scopes) == ("library-kiosk", set(OWN))
+    assert (await ask(kiosk, scope="webhooks:write")).json()["scope"] == "webhooks:write"
+    for scope in ("eligibility:verify", "orders:write eligibility:verify", "submissions:write"):
+        refused(await ask(kiosk, scope=scope), "invalid_scope")
+    described = (await kiosk.introspect(body["access_token"])).json()
+    assert (described["active"], described["sub"]) == (True, "library-kiosk")
+    assert described["authorization_details"] == []
+
+
+async def test_a_citizen_gives_no_scope_of_the_partners_own(world: OauthWorld) -> None:
+    """What concerns a partner itself can't come out of a citizen's consent."""
+    kiosk = await of_merchant(world)
+    for scope in OWN:
+        if scope != "orders:write":
+            refused(await kiosk.push(scope=scope), "invalid_scope")
+            refused(await kiosk.push(scope=f"eligibility:verify {scope}"), "invalid_scope")
+    tokens = await world.tokens(kiosk)
+    assert tokens["scope"] == "eligibility:verify"
+    for scope in OWN:
+        refused(await kiosk.refresh(tokens["refresh_token"], scope=scope), "invalid_scope")
+
+
+async def of_merchant(world: OauthWorld) -> OauthClient:
+    """Register a second client of the library, with all that a merchant's can have."""
+    kiosk = OauthClient(world.http, world.clock, client_id="library-kiosk")
+    await world.register(kiosk, scopes=sorted(scopes_of("merchant")))
+    return kiosk
 
 
 async def test_6749_5_2_a_source_asks_no_citizen(world: OauthWorld, source: OauthClient) -> None:

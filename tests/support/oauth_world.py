@@ -4,7 +4,7 @@ The server is the real one on a real database and Valkey; only the citizen's sig
 pages are left out: `answer` does what they do when the citizen presses a button.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -99,7 +99,13 @@ class OauthWorld:
             debug=True,
         )
 
-    async def register(self, client: OauthClient, *, partner_code: str = "city-library") -> Client:
+    async def register(
+        self,
+        client: OauthClient,
+        *,
+        partner_code: str = "city-library",
+        scopes: Sequence[str] = ("eligibility:verify",),
+    ) -> Client:
         """Register a client with its partner."""
         async with self.database.write() as tx:
             if await partner.find_partner(tx, code=partner_code) is None:
@@ -119,7 +125,7 @@ class OauthWorld:
                 name_en="Library desk",
                 jwks=jwks_of(client.key),
                 redirect_uris=[REDIRECT_URI],
-                scopes=["eligibility:verify"],
+                scopes=list(scopes),
                 now=NOW,
             )
 

@@ -1,7 +1,7 @@
 """One reader, one library, one department, and every way to knock at a door as one of them.
 
-The reader is eligible, takes part and is enrolled; the library holds her consent's tokens; the
-department hands in.
+The reader is eligible, takes part and is enrolled; the library holds her consent's tokens, and one
+of its own; the department hands in.
 """
 
 from collections.abc import AsyncIterator
@@ -9,8 +9,15 @@ from contextlib import asynccontextmanager
 from uuid import uuid4
 
 from backend.access.guard import Requires
-from backend.access.rules import CITIZEN_SCOPES, SOURCE_SCOPES, Scope
+from backend.access.rules import (
+    CITIZEN_SCOPES,
+    CLIENT_SCOPES,
+    PARTNER_SCOPES,
+    SOURCE_SCOPES,
+    Scope,
+)
 from tests.support.oauth_client import OauthClient
+from tests.support.partner import PartnerSoftware
 from tests.support.source import SourceSoftware
 from tests.support.world import App, World
 
@@ -27,6 +34,7 @@ class Scene:
         self.app = await self.world.reader_of()
         self.browser = await self.world.browser_of()
         self.tokens = await self.world.tokens_of(self.browser, self.library)
+        self.own = await PartnerSoftware.of(self.library)
         self.source = await SourceSoftware.register(self.world)
         return self
 
@@ -41,10 +49,12 @@ class Scene:
         ]
 
     def sender_of(self, scope: Scope) -> str:
-        """Return whose tokens carry a scope."""
+        """Return whose tokens carry a scope; for one of two, the one with a citizen's consent."""
         if scope in CITIZEN_SCOPES:
             return "citizen"
-        return "source" if scope in SOURCE_SCOPES else "partner"
+        if scope in SOURCE_SCOPES:
+            return "source"
+        return "client" if scope in CLIENT_SCOPES - PARTNER_SCOPES else "partner"
 
     def signed(self, sender: str, method: str, path: str) -> dict[str, str]:
         """Return the headers of a call that is as it should be, whoever may make it."""
@@ -54,6 +64,8 @@ class Scene:
             return App(self.world).signed(method, path)
         if sender == "source":
             return self.source.signed(method, path)
+        if sender == "client":
+            return self.own.signed(method, path)
         assert sender == "partner"
         return proved(self.library, self.tokens.access, method, path)
 

@@ -27,6 +27,7 @@ from backend.kit.postgres import ReadTx
 from backend.kit.problem import PROBLEMS
 from backend.oauth import service as oauth
 from backend.partner import service as partner
+from backend.partner.rules import scopes_of
 from backend.programme import service as programme
 from backend.record.jobs import send_submission
 from backend.web.form import form_token
@@ -156,7 +157,7 @@ class World:
                 client_id=client_id,
                 jwks=jwks_of(client.key),
                 redirect_uris=[REDIRECT_URI],
-                scopes=["eligibility:verify"],
+                scopes=sorted(scopes_of(kind)),
                 now=now,
                 **names,
             )

@@ -123,8 +123,8 @@ async def issue_token(
 ) -> Response[FirstTokenView | TokenView | ClientTokenView]:
     """Issue tokens bound to the proof's key: for an authorization code or a refresh token.
 
-    A source department's client gets one for itself (client_credentials). A DPoP proof is
-    required. A code that comes a second time ends its grant.
+    A client gets one for what is its own (client_credentials). A DPoP proof is required. A code
+    that comes a second time ends its grant.
     """
     now = clock.now()
     caller = await authenticate(request, db=db, replay=replay, issuer=issuer, now=now)

@@ -1,6 +1,8 @@
-"""Tokens for a client's own resources: RFC 6749 §4.4, for source departments and nobody else.
+"""Tokens for a client's own resources: RFC 6749 §4.4.
 
-Whoever acts for citizens gets tokens from their consent, so no client has both kinds of grant.
+A source department's software has no others. A merchant's or lender's has them for what is its
+own, such as its webhook endpoints; what it does for a citizen takes a token from that citizen's
+consent, and no token of its own opens it.
 """
 
 from datetime import datetime, timedelta
@@ -8,7 +10,12 @@ from uuid import UUID
 
 import msgspec
 
-from backend.access.rules import SOURCE_SCOPES, SourcePrincipal
+from backend.access.rules import (
+    CLIENT_SCOPES,
+    SOURCE_SCOPES,
+    ClientPrincipal,
+    SourcePrincipal,
+)
 from backend.oauth.rules.fault import OauthError
 from backend.oauth.rules.form import Form
 from backend.oauth.rules.token import Introspection
@@ -53,8 +60,9 @@ def check_grant_type(grant_type: str, client: Client) -> None:
 
 
 def check_acts_for(client: Client, *, citizens: bool) -> None:
-    """RFC 6749 §4.1.2.1, §5.2: a source acts for itself, every other client for citizens."""
-    if citizens == (client.partner_kind == SOURCE_KIND):
+    """RFC 6749 §4.1.2.1, §5.2: a source acts for no citizen; for itself who has scopes for it."""
+    may = client.partner_kind != SOURCE_KIND if citizens else bool(_own_scopes(client))
+    if not may:
         whom = "citizens" if citizens else "itself"
         raise OauthError("unauthorized_client", f"this client may not act for {whom}")
 
@@ -65,12 +73,18 @@ def decide_client_scopes(form: Form, client: Client) -> list[str]:
     Left out, `scope` means all that the client is registered for; what is unknown, malformed,
     repeated or not the client's is OauthError("invalid_scope").
     """
-    possible = SOURCE_SCOPES.intersection(client.scopes)
+    possible = _own_scopes(client)
     asked = form["scope"].split(" ") if "scope" in form else sorted(possible)
     if len(set(asked)) != len(asked) or not possible.issuperset(asked):
         raise OauthError("invalid_scope", "a scope is unknown, repeated or not registered")
-    assert asked, "a source's client is registered with at least one scope"
+    assert asked, "check_grant_type lets no client through that has no scopes of its own"
     return sorted(asked)
+
+
+def _own_scopes(client: Client) -> frozenset[str]:
+    """Return what a client may be given for itself."""
+    own = SOURCE_SCOPES if client.partner_kind == SOURCE_KIND else CLIENT_SCOPES
+    return own.intersection(client.scopes)
 
 
 def is_client_token_live(token: ClientToken, *, audience: str, now: datetime) -> bool:
@@ -84,12 +98,19 @@ def is_client_token_live(token: ClientToken, *, audience: str, now: datetime) ->
     )
 
 
-def source_principal_of(
+def client_principal_of(
     token: ClientToken, *, audience: str, now: datetime
-) -> SourcePrincipal | None:
-    """Return which source a live token speaks for, or None (RFC 6750 §3.1 invalid_token)."""
-    if token.source_code is None or not is_client_token_live(token, audience=audience, now=now):
+) -> ClientPrincipal | SourcePrincipal | None:
+    """Return which partner or source a live token speaks for, or None (RFC 6750 §3.1)."""
+    if not is_client_token_live(token, audience=audience, now=now):
         return None
+    if token.source_code is None:
+        return ClientPrincipal(
+            partner_id=token.partner_id,
+            client_id=token.client_id,
+            scopes=frozenset(token.scopes),
+            token_hash=token.token_hash,
+        )
     return SourcePrincipal(
         partner_id=token.partner_id,
         client_id=token.client_id,

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from backend.access.rules import PARTNER_SCOPES, SOURCE_SCOPES
+from backend.access.rules import CLIENT_SCOPES, PARTNER_SCOPES, SOURCE_SCOPES
 from backend.kit.jose import ALGORITHMS
 from backend.oauth.rules.client_token import GRANT_TYPES
 from backend.oauth.rules.request import DETAIL_TYPES
@@ -17,6 +17,8 @@ SERVER_METADATA_PATH = "/.well-known/oauth-authorization-server"
 RESOURCE_METADATA_PATH = "/.well-known/oauth-protected-resource"
 
 Metadata = dict[str, Any]
+
+_SCOPES = PARTNER_SCOPES | CLIENT_SCOPES | SOURCE_SCOPES
 
 
 def server_metadata(issuer: str) -> Metadata:
@@ -37,7 +39,7 @@ def server_metadata(issuer: str) -> Metadata:
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
         "grant_types_supported": list(GRANT_TYPES),
-        "scopes_supported": sorted(PARTNER_SCOPES | SOURCE_SCOPES),
+        "scopes_supported": sorted(_SCOPES),
         "authorization_details_types_supported": list(DETAIL_TYPES),
         "code_challenge_methods_supported": ["S256"],
         "token_endpoint_auth_methods_supported": ["private_key_jwt"],
@@ -58,7 +60,7 @@ def resource_metadata(issuer: str) -> Metadata:
     return {
         "resource": issuer,
         "authorization_servers": [issuer],
-        "scopes_supported": sorted(PARTNER_SCOPES | SOURCE_SCOPES),
+        "scopes_supported": sorted(_SCOPES),
         "bearer_methods_supported": ["header"],
         "authorization_details_types_supported": list(DETAIL_TYPES),
         "dpop_signing_alg_values_supported": list(ALGORITHMS),

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 
-from backend.access.rules import Scope
+from backend.access.rules import PARTNER_SCOPES, Scope
 from backend.oauth.rules.client_token import check_acts_for
 from backend.oauth.rules.fault import OauthError, invalid_request
 from backend.oauth.rules.form import Form, required
@@ -152,9 +152,10 @@ def check_state(form: Form, _client: Client, _resource: str) -> None:
 
 
 def check_scope(form: Form, client: Client, _resource: str) -> None:
-    """RFC 6749 §3.3: scopes that this client is registered for."""
+    """RFC 6749 §3.3: scopes that this client is registered for, and that a citizen can give."""
     scopes = form.get("scope", "").split(" ") if "scope" in form else []
-    if len(set(scopes)) != len(scopes) or not set(scopes) <= set(client.scopes):
+    possible = PARTNER_SCOPES.intersection(client.scopes)
+    if len(set(scopes)) != len(scopes) or not possible.issuperset(scopes):
         raise OauthError("invalid_scope", "a scope is unknown, repeated or not registered")
 
 
