@@ -22,6 +22,7 @@ import backend.programme.api
 import backend.record.api
 import backend.score.api
 import backend.web.api
+import backend.webhook.api
 from backend import readiness
 from backend.access.authenticate import Authenticator, TokenRefused
 from backend.access.guard import (
@@ -64,6 +65,7 @@ from backend.operator.desk import OperatorDesk
 from backend.programme.api.express import ExpressChecks
 from backend.web import error as web_error
 from backend.web.session import PageDoor
+from backend.webhook.rules.address import TargetPolicy
 
 # More than anybody types; what it bounds is the time others wait for this process.
 SIMULATIONS_A_MINUTE = 60
@@ -90,6 +92,7 @@ def build_app(house: House) -> Litestar:
             *backend.record.api.ROUTES,
             *backend.score.api.ROUTES,
             *backend.web.api.ROUTES,
+            *backend.webhook.api.ROUTES,
         ],
         dependencies={
             "citizen": Provide(provide_citizen),
@@ -154,6 +157,7 @@ def _given(house: House) -> dict[str, object]:
         "sender": house.sender,
         "simulation_pace": Pace(limit=SIMULATIONS_A_MINUTE, seconds=60),
         "vault": house.vault,
+        "webhook_targets": TargetPolicy(allow_loopback=house.settings.webhook_allow_loopback),
     }
 
 

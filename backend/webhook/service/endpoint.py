@@ -99,6 +99,11 @@ async def rotate_secret(
     return Added(endpoint_id, secret.secret_id)
 
 
+def list_secrets(endpoint: Endpoint, *, vault: Vault) -> list[Secret]:
+    """Return the secrets of an endpoint, newest first; who shows them leaves their keys out."""
+    return unsealed(vault, endpoint.endpoint_id, endpoint.secrets_sealed)
+
+
 def shown_secret_of(endpoint: Endpoint, *, secret_id: UUID, vault: Vault) -> str | None:
     """Return what a receiver verifies with by one secret; None when it signs no more."""
     for each in unsealed(vault, endpoint.endpoint_id, endpoint.secrets_sealed):
