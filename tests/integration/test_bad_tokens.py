@@ -20,6 +20,7 @@ from tests.support.world import CHECKS, World, oauth_error_of, problem_of
 
 NOW_SECONDS = int(NOW.timestamp())
 UNKNOWN = "A" * 43
+_PREFIXES = ("cp_at_", "cp_ct_", "cp_op_", "cp_st_", "cp_rt_", "cp_code_", "")
 
 # How a client presents its token to an operation: (client, token, method, path) -> headers.
 Present = Callable[[OauthClient, str, str, str], dict[str, str]]
@@ -56,7 +57,7 @@ async def test_no_token_is_refused(scene: Scene) -> None:
 @pytest.mark.parametrize(
     "token",
     [
-        *(prefix + UNKNOWN for prefix in ("cp_at_", "cp_ct_", "cp_st_", "cp_rt_", "cp_code_", "")),
+        *(prefix + UNKNOWN for prefix in _PREFIXES),
         *("cp_at_", "cp_st_x", "cp_at_" + "A" * 251, "cp_at_ x", "cp_at_\x7f"),
     ],
 )
@@ -79,10 +80,10 @@ async def test_an_expired_token_is_refused(scene: Scene, clock: FixedClock) -> N
 
 
 async def test_a_foreign_token_is_refused(scene: Scene) -> None:
-    """Of citizens, partners and sources, each opens no route of the two others."""
+    """Of citizens, partners, sources and operators by role, each opens no route of the others."""
     async with scene.nothing_changes():
         for method, path, scope in scene.protected_routes():
-            for sender in {"citizen", "partner", "source"} - {scene.sender_of(scope)}:
+            for sender in sorted(scene.strangers_to(scope)):
                 headers = scene.signed(sender, method, path)
                 answer = await scene.world.http.request(method, path, headers=headers)
                 assert problem_of(answer, 403, "scope_insufficient")["scope"] == scope
@@ -152,7 +153,11 @@ async def test_a_token_in_the_query_or_the_body_is_no_token(scene: Scene) -> Non
 
 def own_call(scene: Scene, token: str) -> tuple[str, str]:
     """Return an operation that the holder of a token may use."""
-    calls = {scene.app.token: ("GET", "/v1/me"), scene.source.token: ("GET", SUBMISSIONS)}
+    calls = {
+        scene.app.token: ("GET", "/v1/me"),
+        scene.source.token: ("GET", SUBMISSIONS),
+        scene.operators["operator"].token: ("GET", "/v1/operator/me"),
+    }
     return calls.get(token, ("POST", CHECKS))
 
 

@@ -1,9 +1,11 @@
 """One reader, one library, one department, and every way to knock at a door as one of them.
 
 The reader is eligible, takes part and is enrolled; the library holds her consent's tokens, and one
-of its own; the department hands in.
+of its own; the department hands in. One operator runs programmes, data and cases, one lets others
+in and out, one reads what they did.
 """
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import uuid4
@@ -15,11 +17,20 @@ from backend.access.rules import (
     PARTNER_SCOPES,
     SOURCE_SCOPES,
     Scope,
+    operator_scopes,
 )
 from tests.support.oauth_client import OauthClient
+from tests.support.operator import OperatorSoftware
 from tests.support.partner import PartnerSoftware
 from tests.support.source import SourceSoftware
 from tests.support.world import App, World
+
+# Who is at which operator's program; `security` and `audit` stand alone.
+OPERATORS = {
+    "operator": ("programmes", "data", "cases"),
+    "security": ("security",),
+    "auditor": ("audit",),
+}
 
 
 class Scene:
@@ -36,16 +47,20 @@ class Scene:
         self.tokens = await self.world.tokens_of(self.browser, self.library)
         self.own = await PartnerSoftware.of(self.library)
         self.source = await SourceSoftware.register(self.world)
+        self.operators = {
+            name: await OperatorSoftware.of(self.world, *roles) for name, roles in OPERATORS.items()
+        }
         return self
 
     @property
     def holders(self) -> list[tuple[OauthClient, str]]:
-        """Who holds a token that is good: the citizen's app, the library, the department."""
+        """Who holds a token that is good: the citizen's app, library, department, operator."""
         assert self.app.token is not None
         return [
             (self.app.signer, self.app.token),
             (self.library, self.tokens.access),
             (self.source.client, self.source.token),
+            (self.operators["operator"].signer, self.operators["operator"].token or ""),
         ]
 
     def sender_of(self, scope: Scope) -> str:
@@ -54,7 +69,20 @@ class Scene:
             return "citizen"
         if scope in SOURCE_SCOPES:
             return "source"
-        return "client" if scope in CLIENT_SCOPES - PARTNER_SCOPES else "partner"
+        if scope in CLIENT_SCOPES | PARTNER_SCOPES:
+            return "partner" if scope in PARTNER_SCOPES else "client"
+        return next(name for name, roles in OPERATORS.items() if scope in operator_scopes(roles))
+
+    def strangers_to(self, scope: Scope) -> set[str]:
+        """Return all whose tokens are good and don't carry a scope."""
+        carriers = {
+            "citizen": CITIZEN_SCOPES,
+            "partner": PARTNER_SCOPES,
+            "client": CLIENT_SCOPES,
+            "source": SOURCE_SCOPES,
+            **{name: operator_scopes(roles) for name, roles in OPERATORS.items()},
+        }
+        return {sender for sender, scopes in carriers.items() if scope not in scopes}
 
     def signed(self, sender: str, method: str, path: str) -> dict[str, str]:
         """Return the headers of a call that is as it should be, whoever may make it."""
@@ -66,6 +94,8 @@ class Scene:
             return self.source.signed(method, path)
         if sender == "client":
             return self.own.signed(method, path)
+        if sender in self.operators:
+            return self.operators[sender].signed(method, path)
         assert sender == "partner"
         return proved(self.library, self.tokens.access, method, path)
 
@@ -103,8 +133,10 @@ def proved(client: OauthClient, token: str, method: str, path: str) -> dict[str,
 
 
 def _some_path(template: str) -> str:
-    path = template.replace("{code:str}", "library")
-    for name in ("consent_id", "enrolment_id", "submission_id"):
-        path = path.replace("{" + name + ":uuid}", str(uuid4()))
+    names = {"code": "library", "client_id": "library-demo", "login": "nobody"}
+    path = re.sub(r"\{\w+:uuid\}", lambda _: str(uuid4()), template)
+    path = re.sub(r"\{\w+:int\}", "1", path)
+    for name, value in names.items():
+        path = path.replace("{" + name + ":str}", value)
     assert "{" not in path, f"say what stands for a parameter of {template}"
     return path

@@ -46,7 +46,7 @@ PURPOSES = {
     "loan": "loan_preference",
 }
 # What proofs, assertions and wrong codes leave behind is no change of anybody's affairs.
-MARKERS = frozenset({"replay_marker", "schema_migration", "sign_in_try"})
+MARKERS = frozenset({"operator_try", "replay_marker", "schema_migration", "sign_in_try"})
 
 
 def problem_of(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
