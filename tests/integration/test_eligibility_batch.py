@@ -444,7 +444,7 @@ async def test_a_decision_can_be_made_again_from_its_trace(city: City) -> None:
         trace = await trace_of(city, person, row)
         assert trace.cause is cause
         assert trace.programme_digest == library.digest
-        assert row.programme_version == trace.programme_version == 1
+        assert row.programme_version == trace.programme_version == 2
         assert facts_digest(trace) == row.facts_digest
         assert trace.scorecard_version == score.scorecard_version
         assert trace.score_digest == score.input_digest
@@ -494,13 +494,13 @@ async def test_a_running_enrolment_is_answered_by_the_version_it_was_promised(ci
     person = await city.person(enrols=["library"])
     question = await city.question(person)
     text = (files("backend.programme") / "data/library.toml").read_text("utf-8")
-    text = text.replace("version = 1", "version = 2").replace("at_least = 600", "at_least = 900")
+    text = text.replace("version = 2", "version = 3").replace("at_least = 600", "at_least = 900")
     async with city.house.database.write() as tx:
         programme = await service.load(tx, text=text)
         await service.publish(tx, programme=programme, now=city.clock.now())
     assert [said(outcome) for outcome in await committed(city, [question])] == ["yes"]
     (row,) = await decisions(city, person)
-    assert row.programme_version == 1
+    assert row.programme_version == 2
 
 
 async def test_a_closed_desk_takes_no_checks(city: City) -> None:

@@ -204,7 +204,7 @@ async def test_a_partner_that_is_no_longer_listed_gets_a_no(city: City) -> None:
     person = await city.person(enrols=["library"])
     token = await city.token(person)
     text = (files("backend.programme") / "data/library.toml").read_text("utf-8")
-    text = text.replace("version = 1", "version = 2").replace('"city-library"', '"city-museum"')
+    text = text.replace("version = 2", "version = 3").replace('"city-library"', '"city-museum"')
     async with city.house.database.write() as tx:
         programme = await service.load(tx, text=text)
         await service.publish(tx, programme=programme, now=city.clock.now())

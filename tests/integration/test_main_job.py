@@ -164,7 +164,7 @@ async def test_the_decision_is_kept_with_version_digest_and_trace(scene: Scene) 
     answer = await scene.world.check(scene.library, scene.tokens.access)
     kept = await scene.world.count(
         "decision",
-        """decision_id = $1 AND eligible AND programme_version = 1 AND client_id = 'library-demo'
+        """decision_id = $1 AND eligible AND programme_version = 2 AND client_id = 'library-demo'
            AND octet_length(facts_digest) = 32 AND trace_sealed IS NOT NULL
            AND decided_at = $2 AND valid_until = $3""",
         answer.json()["decision_id"],

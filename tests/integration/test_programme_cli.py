@@ -49,7 +49,7 @@ def test_a_dry_run_says_what_the_rule_means_and_changes_nothing(run: Run) -> Non
 def test_what_was_published_is_in_force_and_publishing_again_changes_nothing(run: Run) -> None:
     assert "version 1 is in force" in run("publish", "library.toml").stdout
     again = json.loads(run("publish", "library.toml", "--json").stdout)
-    assert again == {"programme": "library", "version": 1, "outcome": "unchanged"}
+    assert again == {"programme": "library", "version": 2, "outcome": "unchanged"}
     assert "0 of 200000 seats taken" in run("list").stdout
     (listed,) = json.loads(run("list", "--json").stdout)
     assert (listed["programme"], listed["version"], listed["seats_total"]) == ("library", 1, 200000)
@@ -83,7 +83,7 @@ def test_a_programme_ends_until_a_higher_version_is_published(run: Run, tmp_path
         result = run("end", "library")
         assert (result.exit_code, result.stdout) == (0, "Programme library has ended.\n")
     assert "ended" in run("list").stdout
-    (tmp_path / "library.toml").write_text(LIBRARY.replace("version = 1", "version = 2"))
+    (tmp_path / "library.toml").write_text(LIBRARY.replace("version = 2", "version = 3"))
     assert run("publish", "library.toml").exit_code == 0
     assert "in force" in run("list").stdout
     unknown = run("end", "casino")

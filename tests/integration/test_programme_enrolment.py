@@ -87,7 +87,7 @@ async def test_enrolling_takes_a_seat_and_leaving_gives_it_back_once(city: City)
     person = await city.person()
     made = await city.call(person, "POST", "/v1/me/enrolments", {"programme": "library"})
     assert made.status_code == 201, made.text
-    assert (made.json()["programme"], made.json()["version"]) == ("library", 1)
+    assert (made.json()["programme"], made.json()["version"]) == ("library", 2)
     assert await city.seats() == (200000, 1)
     shown = (await city.call(person, "GET", "/v1/me/programmes/library")).json()
     assert shown["offer"] == "enrolled"
@@ -288,21 +288,21 @@ async def test_many_who_leave_at_once_do_not_wait_for_each_other_for_ever(city: 
 async def test_a_running_enrolment_keeps_its_version_when_a_new_one_comes(city: City) -> None:
     person = await city.person(enrols=["library"])
     text = (files("backend.programme") / "data/library.toml").read_text("utf-8")
-    text = text.replace("version = 1", "version = 2").replace("at_least = 600", "at_least = 900")
+    text = text.replace("version = 2", "version = 3").replace("at_least = 600", "at_least = 900")
     async with city.house.database.write() as tx:
         programme = await service.load(tx, text=text)
         await service.publish(tx, programme=programme, now=city.clock.now())
         offer = await service.get_offer(
             tx, subject_id=person.subject_id, programme_code="library", now=city.clock.now()
         )
-    assert (offer.state, offer.programme.document.version) == (OfferState.ENROLLED, 1)
+    assert (offer.state, offer.programme.document.version) == (OfferState.ENROLLED, 2)
     assert offer.missing == [], "by the rule it was promised"
     newcomer = await city.person()
     async with city.house.database.read() as tx:
         offer = await service.get_offer(
             tx, subject_id=newcomer.subject_id, programme_code="library", now=city.clock.now()
         )
-    assert (offer.state, offer.programme.document.version) == (OfferState.NOT_YET, 2)
+    assert (offer.state, offer.programme.document.version) == (OfferState.NOT_YET, 3)
 
 
 async def test_facts_that_change_change_the_offer_at_once(city: City) -> None:

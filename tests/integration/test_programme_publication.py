@@ -19,9 +19,9 @@ from backend.programme.service import Publication
 from tests.conftest import NOW
 
 
-def library(version: int = 1, seats: int = 200000) -> Programme:
+def library(version: int = 2, seats: int = 200000) -> Programme:
     text = (files("backend.programme") / "data/library.toml").read_text("utf-8")
-    text = text.replace("version = 1", f"version = {version}")
+    text = text.replace("version = 2", f"version = {version}")
     return service.load_by_packaged(text.replace("seats = 200000", f"seats = {seats}"))
 
 

@@ -24,19 +24,18 @@ from backend.programme.rules.benefit import (
     Fee,
     FeeWaiver,
     Handling,
+    Materials,
     Payment,
     Price,
     Priority,
     Rate,
     RateReduction,
+    Simplified,
     benefit_fault,
 )
-from backend.programme.rules.document import (
-    Document,
-    Programme,
-    load_programme,
-    restore_programme,
-)
+from backend.programme.rules.context import context_lacks
+from backend.programme.rules.document import Document, Limit, Programme, restore_programme
+from backend.programme.rules.proof import load_programme
 from backend.programme.service import load_by_packaged as load
 from backend.programme.service import packaged_documents, packaged_vocabulary
 from backend.record.rules.catalogue import DataFault
@@ -79,11 +78,19 @@ def test_another_text_has_another_digest_and_a_comment_or_another_order_does_not
     ("old", "new", "fault"),
     [
         ('code = "library"', 'code = "Library!"', "code:"),
-        ('kind = "library"', 'kind = "casino"', "kind:"),
-        ("version = 1", "version = 0", "version:"),
-        ("version = 1", 'version = "1"', "version:"),
-        ("version = 1\n", "", "version: is missing"),
-        ("version = 1\n", "version = 1\nthreshold = 5\n", "unknown member threshold"),
+        ('kind = "library"', 'kind = "Casino!"', "kind:"),
+        ('kind = "library"', 'kind = "casino"', "nothing to do with a programme of kind casino"),
+        ('kind = "library"', 'kind = "election"', "kind: election is everybody's by law: 《"),
+        (
+            'summary_zh = "在市',
+            'summary_zh = "入学优先，在市',
+            "summary_zh: 入学 is everybody's by law",
+        ),
+        ("Register and", "A school place; register and", "summary_en: school is everybody's"),
+        ("version = 2", "version = 0", "version:"),
+        ("version = 2", 'version = "2"', "version:"),
+        ("version = 2\n", "", "version: is missing"),
+        ("version = 2\n", "version = 2\nthreshold = 5\n", "unknown member threshold"),
         ('name_zh = "图书借还"', 'name_zh = " "', "name_zh:"),
         ('partners = ["city-library"]', "partners = []", "partners:"),
         ('partners = ["city-library"]', 'partners = ["a1", "a1"]', "partners: one is given twice"),
@@ -94,7 +101,69 @@ def test_another_text_has_another_digest_and_a_comment_or_another_order_does_not
             "starts_on = 2026-01-02\nends_on = 2026-01-01",
             "ends_on: before starts_on",
         ),
-        ('purpose = "deposit_free_borrowing"', 'purpose = "sales"', "purpose: sales is not"),
+        ('purposes = ["deposit_free_borrowing"]', 'purposes = ["sales"]', "purposes: sales is not"),
+        ('purposes = ["deposit_free_borrowing"]', "purposes = []", "purposes:"),
+        (
+            'purposes = ["deposit_free_borrowing"]',
+            'purposes = ["deposit_free_borrowing", "deposit_free_borrowing"]',
+            "purposes: one is given twice",
+        ),
+        ("expected_cost_fen = 1000\n", "", "expected_cost_fen: is missing"),
+        ("expected_cost_fen = 1000\n", "expected_cost_fen = -1\n", "expected_cost_fen:"),
+        ("reservation_minutes = 60", "reservation_minutes = 0", "budget:"),
+        ("day = { uses = 20000 }", "day = {}", "budget.day: neither amount_fen nor uses"),
+        ("day = { uses = 20000 }", "day = { hours = 1 }", "budget:"),
+        (
+            "citizen = { amount_fen = 10000 }",
+            "citizen = { amount_fen = 200000001 }",
+            "budget.citizen.amount_fen: more than the programme may have",
+        ),
+        (
+            "day = { uses = 20000 }",
+            "day = { uses = 20000 }\nmonth = { uses = 19999 }",
+            "budget.day.uses: more than the month may have",
+        ),
+        ('confirm = "consent"', 'confirm = "partner"', "order:"),
+        ("amount_max_fen = 10000", "amount_max_fen = 0", "order:"),
+        ('"library_return"\nw', '"religion"\nw', "performed_class: religion is not catalogued"),
+        ('"library_return"\nw', '"library_overdue"\nw', "library_overdue is adverse"),
+        (
+            '"library_return"\nw',
+            '"tax_filing"\nw',
+            "performed_class: the source service_orders may not report tax_filing",
+        ),
+        ('[order]\nconfirm = "consent"\namount_max_fen = 10000\n', "", "without [order]"),
+        ("waiting_working_days = 10", "waiting_working_days = 4", "waiting_working_days:"),
+        (
+            "seats = 200000",
+            'seats = 200000\nstacks_with = ["rental"]',
+            "stacks_with: without exclusive_group everything stacks",
+        ),
+        (
+            "seats = 200000",
+            'seats = 200000\nexclusive_group = "deposit"\nstacks_with = ["library"]',
+            "stacks_with: names the programme itself",
+        ),
+        (
+            "[rule]",
+            '[enrol]\nfact = "context.age"\nat_most = 60\n\n[rule]',
+            "enrol: a term is fact with at_least or one_of",
+        ),
+        (
+            "[rule]",
+            '[enrol]\nfact = "context.age"\none_of = ["350100"]\n\n[rule]',
+            "enrol: context.age can only be asked at_least",
+        ),
+        (
+            "[rule]",
+            '[enrol]\nfact = "context.sex"\nat_least = 1\n\n[rule]',
+            "enrol: context.sex is no context fact",
+        ),
+        (
+            "[rule]",
+            '[enrol]\nfact = "context.district"\none_of = ["福州"]\n\n[rule]',
+            "enrol: context.district is the six digits",
+        ),
         ("cap_fen = 10000", "cap_fen = 0", "benefit:"),
         ("cap_fen = 10000", "cap_fen = -1", "benefit:"),
         ("cap_fen = 10000", "cap_fen = 10000\nsurcharge_fen = 5", "benefit:"),
@@ -155,7 +224,7 @@ def test_what_needs_a_written_consent_is_read_by_no_programme() -> None:
 def test_all_faults_come_at_once() -> None:
     text = library_text()
     for old, new in (
-        ("version = 1", "version = 0"),
+        ("version = 2", "version = 0"),
         ("seats = 200000", "seats = 0"),
         ("deposit_fen = 10000", "deposit_fen = 0"),
         ("deposit of 100 yuan", "deposit"),
@@ -166,6 +235,71 @@ def test_all_faults_come_at_once() -> None:
     with pytest.raises(DataFault) as refused:
         load(text)
     assert len(refused.value.faults) == 4
+
+
+def test_of_a_group_a_citizen_has_one_unless_either_says_that_they_stack() -> None:
+    library = load(library_text()).document
+    one = msgspec.structs.replace(library, code="one", exclusive_group="deposit")
+    two = msgspec.structs.replace(library, code="two", exclusive_group="deposit")
+    assert one.excludes(two)
+    assert two.excludes(one)
+    assert not one.excludes(one)
+    assert not library.excludes(one)
+    friend = msgspec.structs.replace(two, stacks_with=["one"])
+    assert not one.excludes(friend)
+    assert not friend.excludes(one)
+
+
+def test_a_capped_benefit_alone_takes_orders() -> None:
+    text = (files("backend.programme") / "data/tourism.toml").read_text("utf-8")
+    order = '[order]\nconfirm = "citizen"\namount_max_fen = 100\n\n[rule]'
+    with pytest.raises(DataFault, match="discount is granted without an order"):
+        load(text.replace("[rule]", order))
+
+
+def test_conditions_of_enrolment_are_met_by_what_grows_and_by_a_district() -> None:
+    enrol = """[enrol]
+all = [
+  { fact = "context.age", at_least = 60 },
+  { any = [
+    { fact = "context.district", one_of = ["350102", "350103"] },
+    { fact = "context.participation_months", at_least = 12 },
+  ] },
+]
+
+[rule]"""
+    rule = load(library_text().replace("[rule]", enrol)).enrol
+    met: dict[str, int | str] = {
+        "context.age": 60,
+        "context.district": "350103",
+        "context.participation_months": 0,
+    }
+    assert context_lacks(rule, met) == ()
+    assert context_lacks(rule, met | {"context.age": 61, "context.participation_months": 12}) == ()
+    (young,) = context_lacks(rule, met | {"context.age": 59})
+    assert [condition.fact for condition in young] == ["context.age"]
+    (elsewhere,) = context_lacks(rule, met | {"context.district": "110101"})
+    assert len(elsewhere) == 2
+    assert len(context_lacks(rule, {})) == 2
+
+
+def test_a_document_of_an_older_release_is_read_back() -> None:
+    programme = load(library_text())
+    stored: Any = msgspec.to_builtins(programme.document)
+    for name in ("purposes", "expected_cost_fen", "budget", "order", "performed_class"):
+        del stored[name]
+    stored["purpose"] = "deposit_free_borrowing"
+    found = restore_programme(stored, programme.digest).document
+    assert (found.purposes, found.purpose) == (["deposit_free_borrowing"], found.purposes[0])
+    assert (found.expected_cost_fen, found.budget, found.order) == (0, None, None)
+
+
+def test_a_budget_says_the_limit_of_each_span() -> None:
+    budget = load(library_text()).document.budget
+    assert budget is not None
+    assert budget.limit_of("programme") == Limit(amount_fen=200_000_000)
+    assert budget.limit_of("day") == Limit(uses=20_000)
+    assert budget.limit_of("partner") == Limit()
 
 
 def test_what_is_no_toml_is_refused() -> None:
@@ -192,6 +326,10 @@ def test_what_is_no_toml_is_refused() -> None:
         (Handling(10), Priority(11), False),
         (Fee(1), FeeWaiver(1), True),
         (Fee(0), FeeWaiver(1), False),
+        (Materials(5), Simplified(4), True),
+        (Materials(1), Simplified(0), True),
+        (Materials(5), Simplified(5), False),
+        (Handling(5), Simplified(4), False),
         (Fee(1), DepositWaiver(1), False),
         (Price(0), RateReduction(5), False),
     ],
@@ -204,7 +342,7 @@ def test_a_benefit_is_better_than_the_baseline_of_its_own_kind(
 
 def test_no_benefit_has_a_field_that_takes_away() -> None:
     taking = ("deny", "refus", "surcharge", "penalty", "extra", "block")
-    for kind in (DepositWaiver, Discount, DeferredPayment, RateReduction, Priority, FeeWaiver):
+    for kind in get_args(Benefit):
         names = [field.name for field in msgspec.structs.fields(kind)]
         assert not [name for name in names if any(word in name for word in taking)]
 

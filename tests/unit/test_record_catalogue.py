@@ -211,7 +211,7 @@ class TestCatalogue:
         [
             ("report_within_working_days = 0", "report_within_working_days must be 1"),
             ('programme_kinds = ["library", "library"]', "programme_kinds: given twice"),
-            ('programme_kinds = ["punishment"]', "Invalid enum value 'punishment'"),
+            ('programme_kinds = ["Punish!"]', "programme_kinds: Punish! is no code"),
             ("penalty_points = 3", "unknown field `penalty_points`"),
         ],
     )

@@ -60,6 +60,12 @@ class FeeWaiverView(_TermView, frozen=True, tag="fee_waiver"):
     cap_fen: int
 
 
+class SimplifiedView(_TermView, frozen=True, tag="simplified"):
+    """Approved on so many papers; the rest is waived."""
+
+    papers: int
+
+
 BenefitView = (
     DepositWaiverView
     | DiscountView
@@ -67,6 +73,7 @@ BenefitView = (
     | RateReductionView
     | PriorityView
     | FeeWaiverView
+    | SimplifiedView
 )
 
 
@@ -106,7 +113,15 @@ class FeeView(_TermView, frozen=True, tag="fee"):
     fee_fen: int
 
 
-BaselineView = DepositView | PriceView | PaymentView | RateView | HandlingView | FeeView
+class MaterialsView(_TermView, frozen=True, tag="materials"):
+    """Everybody hands in so many papers."""
+
+    papers: int
+
+
+BaselineView = (
+    DepositView | PriceView | PaymentView | RateView | HandlingView | FeeView | MaterialsView
+)
 
 
 @lru_cache(maxsize=1_000)  # as many as there are programmes in their versions, and few more

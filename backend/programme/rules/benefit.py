@@ -13,6 +13,7 @@ AMOUNT_FEN_MAX = 100_000_000
 PERCENT_TENTHS_MAX = 1_000
 DAYS_MAX = 366
 BASIS_POINTS_MAX = 2_000
+PAPERS_MAX = 100
 
 AmountFen = Annotated[int, Meta(ge=0, le=AMOUNT_FEN_MAX)]
 GrantedFen = Annotated[int, Meta(ge=1, le=AMOUNT_FEN_MAX)]
@@ -61,7 +62,13 @@ class Fee(_Term, frozen=True, tag="fee"):
     fee_fen: AmountFen
 
 
-Baseline = Deposit | Price | Payment | Rate | Handling | Fee
+class Materials(_Term, frozen=True, tag="materials"):
+    """Everybody hands in so many papers."""
+
+    papers: Annotated[int, Meta(ge=1, le=PAPERS_MAX)]
+
+
+Baseline = Deposit | Price | Payment | Rate | Handling | Fee | Materials
 
 
 class DepositWaiver(_Term, frozen=True, tag="deposit_waiver"):
@@ -101,7 +108,17 @@ class FeeWaiver(_Term, frozen=True, tag="fee_waiver"):
     cap_fen: GrantedFen
 
 
-Benefit = DepositWaiver | Discount | DeferredPayment | RateReduction | Priority | FeeWaiver
+class Simplified(_Term, frozen=True, tag="simplified"):
+    """Approved on fewer papers; the rest is waived."""
+
+    papers: Annotated[int, Meta(ge=0, le=PAPERS_MAX)]
+
+
+Benefit = (
+    DepositWaiver | Discount | DeferredPayment | RateReduction | Priority | FeeWaiver | Simplified
+)
+# Benefits in money, up to a cap: what a service order can be opened for.
+CAPPED = (DepositWaiver, DeferredPayment, FeeWaiver)
 
 
 def benefit_fault(baseline: Baseline, benefit: Benefit) -> str | None:
@@ -119,6 +136,8 @@ def benefit_fault(baseline: Baseline, benefit: Benefit) -> str | None:
             is_better = benefit.working_days < baseline.working_days
         case Fee(), FeeWaiver():
             is_better = baseline.fee_fen > 0
+        case Materials(), Simplified():
+            is_better = benefit.papers < baseline.papers
         case _:
             return f"{_tag(benefit)} can't be compared with a baseline of type {_tag(baseline)}"
     return None if is_better else f"{_tag(benefit)} is not better than what everybody gets"

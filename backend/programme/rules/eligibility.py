@@ -22,6 +22,8 @@ from backend.score.rules.scorecard import Scorecard
 from backend.score.rules.state import facts_of
 
 DATA_KINDS = ("eligibility",)
+# Whoever may open an order of a programme may check beforehand.
+CHECKED_DETAILS = frozenset({"eligibility", "service_order"})
 ACTION = "eligibility_check"
 _ACTOR_KINDS = {"merchant": "partner", "lender": "lender"}
 
@@ -286,6 +288,6 @@ def seconds_to_midnight(now: datetime) -> int:
 def covers(details: Sequence[Mapping[str, Any]], programme_code: str) -> bool:
     """Say whether a token's authorization details (RFC 9396) cover a programme's check."""
     return any(
-        detail.get("type") == "eligibility" and detail.get("programme") == programme_code
+        detail.get("type") in CHECKED_DETAILS and detail.get("programme") == programme_code
         for detail in details
     )

@@ -6,14 +6,16 @@ that must all hold, each a list of conditions of which one is enough. In that fo
 missing" is simply the clauses that don't hold.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from enum import StrEnum
 from itertools import product
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from backend.programme.rules.fact import Direction, Vocabulary
+
+C = TypeVar("C")
 
 CONDITIONS_MAX = 16
 DEPTH_MAX = 3
@@ -90,13 +92,28 @@ def parse_rule(raw: Any, faults: list[str]) -> Rule:
 
     A term is {fact, at_least}, {fact, at_most}, {all = [terms]} or {any = [terms]}.
     """
+    keys = ({"fact", "at_least"}, {"fact", "at_most"})
+    return read_clauses(raw, "rule", leaf=_condition, keys=keys, faults=faults)
+
+
+def read_clauses(
+    raw: Any,
+    place: str,
+    *,
+    leaf: Callable[[dict[str, Any], str, list[str]], tuple[tuple[C, ...], ...]],
+    keys: Collection[set[str]],
+    faults: list[str],
+) -> tuple[tuple[C, ...], ...]:
+    """Read terms of any conditions into clauses; none when there is a fault, which is then noted.
+
+    `leaf` reads a term whose members are one of `keys`.
+    """
     found = len(faults)
-    rule = _clauses(raw, "rule", 1, faults)
-    conditions = [condition for clause in rule for condition in clause]
-    if len(set(conditions)) > CONDITIONS_MAX:
-        faults.append(f"rule: more than {CONDITIONS_MAX} conditions can't be explained")
+    rule = _Reader(leaf, keys, faults).clauses(raw, place, 1)
+    if len({condition for clause in rule for condition in clause}) > CONDITIONS_MAX:
+        faults.append(f"{place}: more than {CONDITIONS_MAX} conditions can't be explained")
     if len(rule) > CLAUSES_MAX:
-        faults.append(f"rule: {len(rule)} clauses can't be explained, at most {CLAUSES_MAX}")
+        faults.append(f"{place}: {len(rule)} clauses can't be explained, at most {CLAUSES_MAX}")
     if len(faults) > found:
         return ()
     assert rule, "a rule that was read has at least one clause"
@@ -136,39 +153,53 @@ def _step(condition: Condition, facts: Facts) -> Step:
     )
 
 
-def _clauses(raw: Any, place: str, depth: int, faults: list[str]) -> Rule:
-    """Return the clauses of one term; an empty rule when it is faulty, which is then noted."""
-    if not isinstance(raw, dict):
-        faults.append(f"{place}: a term is a table")
-        return ()
-    if raw.keys() in ({"fact", "at_least"}, {"fact", "at_most"}):
-        return _condition(raw, place, faults)
-    if raw.keys() not in ({"all"}, {"any"}):
-        faults.append(f"{place}: a term is fact with at_least or at_most, or all, or any")
-        return ()
-    if depth > DEPTH_MAX:
-        faults.append(f"{place}: all and any deeper than {DEPTH_MAX} can't be explained")
-        return ()
-    ((word, terms),) = raw.items()
-    if not isinstance(terms, list) or not 1 <= len(terms) <= CONDITIONS_MAX:
-        faults.append(f"{place}.{word}: 1 to {CONDITIONS_MAX} terms in an array")
-        return ()
-    parts = [
-        _clauses(term, f"{place}.{word}[{number}]", depth + 1, faults)
-        for number, term in enumerate(terms, start=1)
-    ]
-    if not all(parts):
-        return ()
-    if word == "all":
-        return _smallest(clause for part in parts for clause in part)
-    # Any of (a and b), c is the same as (a or c) and (b or c): one clause of each part, joined.
-    count = 1
-    for part in parts:
-        count *= len(part)
-    if count > CLAUSES_MAX:
-        faults.append(f"{place}: {count} clauses can't be explained, at most {CLAUSES_MAX}")
-        return ()
-    return _smallest(_joined(choice) for choice in product(*parts))
+class _Reader(Generic[C]):
+    """Reads terms, whatever the conditions in them are."""
+
+    def __init__(
+        self,
+        leaf: Callable[[dict[str, Any], str, list[str]], tuple[tuple[C, ...], ...]],
+        keys: Collection[set[str]],
+        faults: list[str],
+    ) -> None:
+        self._leaf, self._keys, self._faults = leaf, keys, faults
+
+    def clauses(self, raw: Any, place: str, depth: int) -> tuple[tuple[C, ...], ...]:
+        """Return the clauses of one term; none when it is faulty, which is then noted."""
+        if not isinstance(raw, dict):
+            self._faults.append(f"{place}: a term is a table")
+            return ()
+        if raw.keys() in self._keys:
+            return self._leaf(raw, place, self._faults)
+        if raw.keys() not in ({"all"}, {"any"}):
+            words = " or ".join(sorted(word for keys in self._keys for word in keys - {"fact"}))
+            self._faults.append(f"{place}: a term is fact with {words}, or all, or any")
+            return ()
+        if depth > DEPTH_MAX:
+            self._faults.append(f"{place}: all and any deeper than {DEPTH_MAX} can't be explained")
+            return ()
+        ((word, terms),) = raw.items()
+        if not isinstance(terms, list) or not 1 <= len(terms) <= CONDITIONS_MAX:
+            self._faults.append(f"{place}.{word}: 1 to {CONDITIONS_MAX} terms in an array")
+            return ()
+        parts = [
+            self.clauses(term, f"{place}.{word}[{number}]", depth + 1)
+            for number, term in enumerate(terms, start=1)
+        ]
+        if not all(parts):
+            return ()
+        if word == "all":
+            return _smallest(clause for part in parts for clause in part)
+        # Any of (a and b), c is the same as (a or c) and (b or c): one clause of each part, joined.
+        count = 1
+        for part in parts:
+            count *= len(part)
+        if count > CLAUSES_MAX:
+            self._faults.append(
+                f"{place}: {count} clauses can't be explained, at most {CLAUSES_MAX}"
+            )
+            return ()
+        return _smallest(_joined(choice) for choice in product(*parts))
 
 
 def _condition(raw: dict[str, Any], place: str, faults: list[str]) -> Rule:
@@ -180,16 +211,16 @@ def _condition(raw: dict[str, Any], place: str, faults: list[str]) -> Rule:
     return ((Condition(fact, comparison, bound),),)
 
 
-def _joined(clauses: Iterable[Clause]) -> Clause:
+def _joined(clauses: Iterable[tuple[C, ...]]) -> tuple[C, ...]:
     """Return one clause of all conditions, each once, in the order they were written."""
     return tuple(dict.fromkeys(condition for clause in clauses for condition in clause))
 
 
-def _smallest(clauses: Iterable[Clause]) -> Rule:
+def _smallest(clauses: Iterable[tuple[C, ...]]) -> tuple[tuple[C, ...], ...]:
     """Leave out every clause that holds whenever another one does: nobody needs to read it."""
     once = list(dict.fromkeys(clauses))
     sets = [frozenset(clause) for clause in once]
-    seen: set[frozenset[Condition]] = set()
+    seen: set[frozenset[C]] = set()
     kept = []
     for clause, conditions in zip(once, sets, strict=True):
         is_weaker = any(other < conditions for other in sets) or conditions in seen

@@ -12,9 +12,10 @@ import msgspec
 from backend.consent.service import PURPOSES
 from backend.kit.postgres import ReadTx, Tx
 from backend.kit.problem import Refusal
-from backend.programme.rules.document import Programme, load_programme, restore_programme
+from backend.programme.rules.document import Programme, restore_programme
 from backend.programme.rules.fact import Vocabulary, vocabulary_of
 from backend.programme.rules.offer import Seats
+from backend.programme.rules.proof import load_programme
 from backend.programme.store import programme as store
 from backend.record.service import get_catalogue, packaged_catalogue
 from backend.score.service import keep_in_force, packaged_scorecard, scorecard_in_force
@@ -158,7 +159,7 @@ async def may_verify(tx: ReadTx, *, partner_id: UUID, programme_code: str, purpo
         return False
     partner_code = await store.find_partner_code(tx, partner_id)
     document = found.programme.document
-    return partner_code in document.partners and purpose == document.purpose
+    return partner_code in document.partners and purpose in document.purposes
 
 
 async def programmes_by_digest(tx: ReadTx, digests: Collection[bytes]) -> dict[bytes, Programme]:

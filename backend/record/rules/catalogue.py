@@ -31,7 +31,6 @@ Polarity = Literal["positive", "neutral", "adverse"]
 Severity = Literal["minor", "general", "serious"]
 Sensitivity = Literal["plain", "written_consent"]
 Basis = Literal["statute", "local_catalogue", "consent"]
-ProgrammeKind = Literal["loan", "rental", "transit", "tourism", "approval", "library"]
 
 DIMENSIONS: tuple[Dimension, ...] = ("identity", "performance", "law", "economic", "civic")
 
@@ -113,7 +112,7 @@ class RecordClass(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     publication_max_months: int | None = None
     report_within_working_days: int | None = None
     basis: Basis = "statute"
-    programme_kinds: list[ProgrammeKind] = []
+    programme_kinds: list[str] = []
 
     @property
     def is_adverse(self) -> bool:
@@ -328,6 +327,11 @@ def _class_faults(item: RecordClass, source_kinds: list[str]) -> list[str]:
         faults.append(f"report_within_working_days must be 1 to {WORKING_DAYS_MAX}")
     if len({*item.programme_kinds}) < len(item.programme_kinds):
         faults.append("programme_kinds: given twice")
+    faults += [
+        f"programme_kinds: {kind} is no code (lower_snake_case)"
+        for kind in item.programme_kinds
+        if not CODE.fullmatch(kind)
+    ]
     return faults + _basis_faults(item) + _content_faults(item) + _publication_faults(item)
 
 
