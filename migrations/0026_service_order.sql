@@ -18,12 +18,13 @@ CREATE TABLE service_order (
     state text NOT NULL
     CHECK (state IN ('created', 'active', 'completed', 'cancelled', 'expired')),
     confirmed_by text CHECK (confirmed_by IN ('citizen', 'consent')),
-    -- What is at risk, and the part that credit stands for; the rest is the citizen's own money.
-    -- Amounts only go down.
-    amount_fen bigint NOT NULL CHECK (amount_fen >= 1),
+    -- What was at risk when it was opened, what is now, and the part that credit stands for; the
+    -- rest is the citizen's own money. Amounts only go down.
+    opened_fen bigint NOT NULL,
+    amount_fen bigint NOT NULL CHECK (amount_fen BETWEEN 1 AND opened_fen),
     credit_fen bigint NOT NULL CHECK (credit_fen BETWEEN 1 AND amount_fen),
     settled_fen bigint CHECK (settled_fen BETWEEN 0 AND credit_fen),
-    performance text CHECK (performance IN ('performed', 'open_obligation')),
+    performance text CHECK (performance IN ('performed', 'open_obligation', 'nothing_owed')),
     -- Rises by one with every change: events of one order are told in this order.
     revision bigint NOT NULL CHECK (revision >= 1),
     created_at timestamptz NOT NULL,
@@ -33,7 +34,8 @@ CREATE TABLE service_order (
     PRIMARY KEY (subject_id, order_id),
     CHECK ((activated_at IS NOT NULL) = (confirmed_by IS NOT NULL)),
     CHECK ((ended_at IS NOT NULL) = (state IN ('completed', 'cancelled', 'expired'))),
-    CHECK ((settled_fen IS NOT NULL) = (state = 'completed'))
+    CHECK ((settled_fen IS NOT NULL) = (state = 'completed')),
+    CHECK (performance IS NULL OR state = 'completed')
 );
 
 -- A partner's number names one order of a citizen.

@@ -1,0 +1,1 @@
+"""The order room's rules: the machine, amounts, exposure and obligations."""
