@@ -79,12 +79,21 @@ async def save_programme(tx: Tx, programme: Programme, published_at: datetime) -
 
 
 async def insert_version(tx: Tx, programme: Programme, published_at: datetime) -> None:
-    """Keep a version for the enrolments that are made under it."""
+    """Put a packaged version in force and retire the one before.
+
+    Each is kept for the enrolments that were made under it.
+    """
     document = programme.document
     await tx.execute(
+        """UPDATE programme_version SET state = 'retired'
+           WHERE programme_code = $1 AND state = 'live'""",
+        document.code,
+    )
+    await tx.execute(
         """INSERT INTO programme_version
-             (programme_code, version, document, digest, published_at)
-           VALUES ($1, $2, $3, $4, $5)""",
+             (programme_code, version, document, digest, published_at, state, text, drafted_by,
+              drafted_at)
+           VALUES ($1, $2, $3, $4, $5, 'live', '', 'release: author', $5)""",
         document.code,
         document.version,
         msgspec.to_builtins(document),
