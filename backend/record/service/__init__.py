@@ -50,6 +50,7 @@ from backend.record.service.reading import (
     list_records,
     open_line,
 )
+from backend.record.service.single import report_one
 from backend.record.service.submission import (
     RECORDS_CHANGED,
     SUBJECTS_PER_EVENT,
@@ -125,6 +126,7 @@ __all__ = [
     "purge_uploads",
     "read_packed",
     "repair",
+    "report_one",
     "seal_part",
     "take_chunk",
     "take_upload",
