@@ -130,7 +130,17 @@ class Dispatch:
                 return
             head = head_of(claimed.message_id, now)
             answer = await self._post(claimed, head, now)
-            self._over.append(self._sent(claimed, answer, now, started, head))
+            verdict = judge(claimed, answer, random=_random.random())
+            WEBHOOK_TRIES.labels(claimed.kind, verdict.fault or "none").inc()
+            sent = service.Sent(
+                claimed=claimed,
+                answer=answer,
+                verdict=verdict,
+                at=now,
+                duration_ms=monotonic_milliseconds() - started,
+                request_head=head,
+            )
+            self._over.append(sent)
         finally:
             self._busy[claimed.endpoint_id] -= 1
             if not self._busy[claimed.endpoint_id]:
@@ -146,25 +156,6 @@ class Dispatch:
             # A fault of ours: seen in the log, and tried again like a fault of theirs.
             log.error("delivery_failed", partner_id=str(claimed.partner_id), exc_info=fault)
             return Answer(status=None, head={}, content=b"", fault="internal")
-
-    def _sent(
-        self,
-        claimed: Claimed,
-        answer: Answer,
-        at: datetime,
-        started: int,
-        head: dict[str, str],
-    ) -> service.Sent:
-        verdict = judge(claimed, answer, random=_random.random())
-        WEBHOOK_TRIES.labels(claimed.kind, verdict.fault or "none").inc()
-        return service.Sent(
-            claimed=claimed,
-            answer=answer,
-            verdict=verdict,
-            at=at,
-            duration_ms=monotonic_milliseconds() - started,
-            request_head=head,
-        )
 
     def _signature(self, claimed: Claimed, now: datetime) -> str:
         """Return what the request is signed with; a probe by a key that nobody has."""

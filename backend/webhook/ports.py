@@ -5,7 +5,7 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterable
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, cast
 
 import httpcore
 
@@ -54,7 +54,7 @@ class Courier:
             max_connections=CONNECTIONS_MAX,
             max_keepalive_connections=CONNECTIONS_KEPT,
             keepalive_expiry=KEPT_SECONDS,
-            network_backend=_PinnedNetwork(policy, resolve),
+            network_backend=cast("httpcore.AsyncNetworkBackend", _PinnedNetwork(policy, resolve)),
         )
 
     async def post(self, url: str, *, headers: dict[str, str], body: bytes) -> Answer:
@@ -95,8 +95,8 @@ class Courier:
             )
 
 
-class _PinnedNetwork(httpcore.AsyncNetworkBackend):
-    """Connects to addresses that were looked at."""
+class _PinnedNetwork:
+    """Connects to addresses that were looked at: an AsyncNetworkBackend, called by name only."""
 
     def __init__(self, policy: TargetPolicy, resolve: Resolve) -> None:
         self._policy, self._resolve = policy, resolve
@@ -106,6 +106,7 @@ class _PinnedNetwork(httpcore.AsyncNetworkBackend):
         self,
         host: str,
         port: int,
+        *,
         timeout: float | None = None,  # noqa: ASYNC109 - the library's signature
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,

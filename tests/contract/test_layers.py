@@ -41,6 +41,11 @@ PLANTED = {
     "redis": ("backend/citizen/service/__init__.py", "import redis", "backend.citizen.service"),
     "arq": ("backend/citizen/service/__init__.py", "import arq", "backend.citizen.service"),
     "authlib": ("backend/citizen/service/__init__.py", "import authlib", "backend.citizen.service"),
+    "standardwebhooks": (
+        "backend/citizen/service/__init__.py",
+        "import standardwebhooks",
+        "backend.citizen.service",
+    ),
     "chinese_calendar": (
         "backend/record/service/quality.py",
         "import chinese_calendar",
