@@ -3,9 +3,12 @@
 from datetime import datetime
 from uuid import UUID
 
+import msgspec
+from msgspec import UNSET
+
 from backend.consent import service as consent
 from backend.kit.postgres import ReadTx, Tx
-from backend.oauth.rules.request import EligibilityDetail
+from backend.oauth.rules.request import Detail, EligibilityDetail
 from backend.programme import service as programme
 from backend.score import service as score
 
@@ -25,10 +28,20 @@ class Participation:
 
 
 class ProgrammeDetails:
-    """Whether a partner may ask for a programme (oauth's DetailPolicy)."""
+    """Whether, and how far, a partner may ask for a programme (oauth's DetailPolicy)."""
 
-    async def check(self, tx: ReadTx, *, partner_id: UUID, detail: EligibilityDetail) -> bool:
-        """Ask the programme."""
-        return await programme.may_verify(
+    async def complete(self, tx: ReadTx, *, partner_id: UUID, detail: Detail) -> Detail | None:
+        """Ask the programme; the bound of an order is written out, so that it never widens."""
+        if not await programme.may_verify(
             tx, partner_id=partner_id, programme_code=detail.programme, purpose=detail.purpose
+        ):
+            return None
+        if isinstance(detail, EligibilityDetail):
+            return detail
+        most = await programme.order_amount_max(
+            tx, programme_code=detail.programme, confirm=detail.confirm
         )
+        asked = most if detail.amount_max_fen is UNSET else detail.amount_max_fen
+        if most is None or asked is None or asked > most:
+            return None
+        return msgspec.structs.replace(detail, amount_max_fen=asked)

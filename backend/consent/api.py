@@ -4,6 +4,7 @@ A consent is given on the consent page only, where the partner's request can be 
 """
 
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 import msgspec
@@ -51,11 +52,23 @@ class DataKindView(msgspec.Struct, frozen=True):
     name_en: str
 
 
+class OrderConsentView(msgspec.Struct, frozen=True):
+    """That service orders may be opened, and by what each becomes active: `citizen` or `consent`.
+
+    `amount_max_fen` bounds what credit stands for in one; null, the programme's bound is the only
+    one.
+    """
+
+    confirm: Literal["citizen", "consent"]
+    amount_max_fen: int | None
+
+
 class ConsentView(msgspec.Struct, frozen=True):
     """One consent: one recipient, one purpose, one programme.
 
     `state` is given, withdrawn, expired or ended (replaced by a newer one, or the citizen left);
-    `per_day` is how often the recipient may look on one day.
+    `per_day` is how often the recipient may look on one day; `order` is null unless it lets the
+    recipient open service orders.
     """
 
     consent_id: UUID
@@ -63,6 +76,7 @@ class ConsentView(msgspec.Struct, frozen=True):
     recipient: RecipientView
     purpose: PurposeView
     programme: str
+    order: OrderConsentView | None
     data_kinds: list[DataKindView]
     per_day: int
     given_at: datetime
@@ -143,12 +157,20 @@ def _consent_view(item: rules.ConsentListed, now: datetime) -> ConsentView:
             purpose.code, purpose.name_zh, purpose.name_en, purpose.text_zh, purpose.text_en
         ),
         programme=item.programme_code,
+        order=_order_view(terms),
         data_kinds=[_data_kind_view(code) for code in terms.data_kinds],
         per_day=terms.per_day,
         given_at=item.given_at,
         expires_at=item.expires_at,
         ended_at=item.ended_at,
     )
+
+
+def _order_view(terms: rules.Terms) -> OrderConsentView | None:
+    if not terms.is_for_orders:
+        return None
+    assert terms.confirm is not None, "the terms of orders say by what one becomes active"
+    return OrderConsentView(terms.confirm, terms.amount_max_fen)
 
 
 def _data_kind_view(code: str) -> DataKindView:

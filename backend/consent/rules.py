@@ -9,15 +9,22 @@ import tomllib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
 import msgspec
+from msgspec import Meta
 
 from backend.kit.problem import Refusal
 from backend.partner.rules import PARTNER_KINDS, Client
 
-DETAIL_TYPE = "eligibility"
+# What each type of authorization detail (RFC 9396) discloses at most.
+KINDS_OF_TYPE = {
+    "eligibility": frozenset({"eligibility"}),
+    "service_order": frozenset({"eligibility", "order"}),
+}
+ORDER_TYPE = "service_order"
+ORDER_KIND = "order"
 DAYS_MAX = 730
 PER_DAY_MAX = 1000
 COOLDOWN_DAYS_MAX = 365
@@ -128,11 +135,12 @@ def _purpose_faults(purpose: Purpose, data_kinds: Mapping[str, DataKind]) -> lis
     return faults
 
 
-class Terms(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Terms(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What exactly is consented to: the partner's request, completed by the purpose's caps.
 
-    The first three are the authorization detail (RFC 9396) as the partner sent it; the rest is
-    written out so that a later change of the caps doesn't change a consent already given.
+    `type`, `programme`, `purpose` and, of service orders, `confirm` and `amount_max_fen` are the
+    authorization detail (RFC 9396) as the partner sent it; the rest is written out so that a later
+    change of the caps doesn't change a consent already given.
     """
 
     type: str
@@ -141,6 +149,13 @@ class Terms(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     data_kinds: list[str]
     days: int
     per_day: int
+    confirm: Literal["citizen", "consent"] | None = None
+    amount_max_fen: int | None = None
+
+    @property
+    def is_for_orders(self) -> bool:
+        """Whether service orders may be opened, and not only eligibility be checked."""
+        return self.type == ORDER_TYPE
 
 
 class _Detail(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -150,6 +165,8 @@ class _Detail(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     data_kinds: list[str] | None = None
     days: int | None = None
     per_day: int | None = None
+    confirm: Literal["citizen", "consent"] | None = None
+    amount_max_fen: Annotated[int, Meta(ge=1)] | None = None
 
 
 def decide_terms(
@@ -164,22 +181,31 @@ def decide_terms(
         asked = msgspec.convert(detail, _Detail)
     except msgspec.ValidationError:
         raise Refusal("consent_beyond_cap", attribute="authorization_details") from None
-    if asked.type != DETAIL_TYPE:
+    if asked.type not in KINDS_OF_TYPE:
         raise Refusal("consent_beyond_cap", attribute="type")
+    if (asked.confirm is not None) != (asked.type == ORDER_TYPE):
+        raise Refusal("consent_beyond_cap", attribute="confirm")
+    if asked.amount_max_fen is not None and asked.type != ORDER_TYPE:
+        raise Refusal("consent_beyond_cap", attribute="amount_max_fen")
     purpose = purposes.get(asked.purpose)
     if purpose is None:
         raise Refusal("consent_beyond_cap", attribute="purpose")
     if recipient.is_suspended or recipient.partner_kind not in purpose.recipient_kinds:
         raise Refusal("consent_beyond_cap", attribute="recipient")
+    kinds = sorted(KINDS_OF_TYPE[asked.type].intersection(purpose.data_kinds))
+    if asked.type == ORDER_TYPE and ORDER_KIND not in kinds:
+        raise Refusal("consent_beyond_cap", attribute="type")
     terms = Terms(
         type=asked.type,
         programme=asked.programme,
         purpose=asked.purpose,
-        data_kinds=purpose.data_kinds if asked.data_kinds is None else sorted(asked.data_kinds),
+        data_kinds=kinds if asked.data_kinds is None else sorted(asked.data_kinds),
         days=purpose.days_max if asked.days is None else asked.days,
         per_day=purpose.per_day_max if asked.per_day is None else asked.per_day,
+        confirm=asked.confirm,
+        amount_max_fen=asked.amount_max_fen,
     )
-    if not terms.data_kinds or not set(terms.data_kinds) <= set(purpose.data_kinds):
+    if not terms.data_kinds or not set(terms.data_kinds) <= set(kinds):
         raise Refusal("consent_beyond_cap", attribute="data_kinds")
     if not 1 <= terms.days <= purpose.days_max:
         raise Refusal("consent_beyond_cap", attribute="days")

@@ -18,6 +18,7 @@ from backend.citizen.rules import Profile
 from backend.consent import service as consent
 from backend.consent.rules import Terms
 from backend.kit.clock import Clock
+from backend.kit.money import format_yuan
 from backend.kit.postgres import Database, ReadTx, Tx
 from backend.kit.problem import Refusal
 from backend.oauth import service as oauth
@@ -44,12 +45,24 @@ class AnswerForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     csrf: str = ""
 
 
+class OrderAsk(msgspec.Struct, frozen=True):
+    """What a partner asks to open on credit: up to how much, and by what each is confirmed."""
+
+    amount: Text
+    confirm: Text
+
+
 class ConsentView(msgspec.Struct, frozen=True):
-    """Who asks what, why, for how long, how often, and what happens without it."""
+    """Who asks what, why, for how long, how often, and what happens without it.
+
+    `order` is None where nothing but eligibility is checked.
+    """
 
     partner: Text
     client: Text
     programme: Text
+    benefit: Text
+    order: OrderAsk | None
     data_kinds: list[Text]
     purpose: Text
     until: datetime
@@ -59,6 +72,28 @@ class ConsentView(msgspec.Struct, frozen=True):
     takes_part: bool
     phone: str
     request_uri: str
+
+
+def order_ask(terms: Terms) -> OrderAsk:
+    """Return what a consent on these terms lets a partner open."""
+    amount = Text("不超过该项目规定的上限", "up to what the programme allows")
+    if terms.amount_max_fen is not None:
+        yuan = format_yuan(terms.amount_max_fen)
+        amount = Text(
+            f"每笔最多 {yuan} 元，且不超过该项目规定的上限",
+            f"at most {yuan} yuan each, and never more than the programme allows",
+        )
+    if terms.confirm == "citizen":
+        confirm = Text(
+            "每一笔都要您在信用+确认后才生效；30 天内不确认即作废",
+            "Each takes effect only once you confirm it in Credit+, or lapses after 30 days",
+        )
+    else:
+        confirm = Text(
+            "您现在同意后，每一笔直接生效，不再逐笔确认；每一笔您都会收到通知",
+            "After you agree here, each takes effect without asking again; you hear of each",
+        )
+    return OrderAsk(amount, confirm)
 
 
 def consent_view(
@@ -77,6 +112,8 @@ def consent_view(
         partner=Text(request.partner_name_zh, request.partner_name_en),
         client=Text(request.client_name_zh, request.client_name_en),
         programme=programme.name,
+        benefit=programme.benefit,
+        order=order_ask(terms) if terms.is_for_orders else None,
         data_kinds=[Text(kind.name_zh, kind.name_en) for kind in kinds],
         purpose=Text(purpose.text_zh, purpose.text_en),
         until=now + timedelta(days=terms.days),

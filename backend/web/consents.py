@@ -9,10 +9,11 @@ from litestar.di import NamedDependency
 from litestar.params import RawBody
 
 from backend.consent import service as consent
-from backend.consent.rules import ConsentListed, State, state_of
+from backend.consent.rules import ConsentListed, State, Terms, state_of
 from backend.kit.clock import Clock
 from backend.kit.page import PAGE_SIZE_DEFAULT
 from backend.kit.postgres import Database
+from backend.web.consent import OrderAsk, order_ask
 from backend.web.programme_words import ProgrammeWords, name_of, programme_words
 from backend.web.render import render_page, see_other
 from backend.web.session import AnyRequest, Visit, Visitor, signed_in
@@ -35,12 +36,16 @@ class WithdrawForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ConsentItem(msgspec.Struct, frozen=True):
-    """One consent on the page; `ended_at` is None while it is in force."""
+    """One consent on the page; `ended_at` is None while it is in force.
+
+    `order` says what may be opened on credit; it is None where only eligibility is checked.
+    """
 
     consent_id: str
     partner: Text
     purpose: Text
     programme: Text
+    order: OrderAsk | None
     state: Text
     is_live: bool
     given_at: datetime
@@ -78,11 +83,13 @@ def _item(item: ConsentListed, programmes: dict[str, ProgrammeWords], now: datet
         expires_at=item.expires_at, ended_at=item.ended_at, end_reason=item.end_reason, now=now
     )
     purpose = consent.get_purpose(item.purpose)
+    terms = msgspec.convert(item.detail, Terms)
     return ConsentItem(
         consent_id=str(item.consent_id),
         partner=Text(item.partner_name_zh, item.partner_name_en),
         purpose=Text(purpose.name_zh, purpose.name_en),
         programme=name_of(programmes, item.programme_code),
+        order=order_ask(terms) if terms.is_for_orders else None,
         state=_STATES[state],
         is_live=state is State.GIVEN,
         given_at=item.given_at,

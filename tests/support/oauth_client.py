@@ -24,6 +24,16 @@ JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 DROP: Final = object()
 
 ELIGIBILITY = [{"type": "eligibility", "programme": "library", "purpose": "deposit_free_borrowing"}]
+# Asked for instead, with ORDER_SCOPE: to open service orders too.
+ORDERS = [
+    {
+        "type": "service_order",
+        "programme": "library",
+        "purpose": "deposit_free_borrowing",
+        "confirm": "citizen",
+    }
+]
+ORDER_SCOPE = "eligibility:verify orders:write"
 _DEFAULT_ALGORITHM = {"EC": "ES256", "RSA": "PS256", "OKP": "Ed25519", "oct": "HS256"}
 
 

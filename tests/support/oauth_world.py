@@ -21,7 +21,7 @@ from backend.kit.postgres import Database, ReadTx
 from backend.kit.replay import ReplayGuard
 from backend.kit.valkey import Valkey
 from backend.oauth import api, service
-from backend.oauth.rules.request import EligibilityDetail
+from backend.oauth.rules.request import Detail
 from backend.partner import service as partner
 from backend.partner.rules import Client
 from tests.conftest import NOW
@@ -63,10 +63,11 @@ def make_client(
 class OnlyTheLibrary:
     """A DetailPolicy of a city with one programme."""
 
-    async def check(self, _tx: ReadTx, *, partner_id: UUID, detail: EligibilityDetail) -> bool:
-        """Whether it is the one programme, for its one purpose."""
+    async def complete(self, _tx: ReadTx, *, partner_id: UUID, detail: Detail) -> Detail | None:
+        """Return what is asked if it is the one programme, for its one purpose."""
         assert partner_id
-        return (detail.programme, detail.purpose) == ("library", "deposit_free_borrowing")
+        asked = (detail.programme, detail.purpose)
+        return detail if asked == ("library", "deposit_free_borrowing") else None
 
 
 class OauthWorld:

@@ -7,7 +7,7 @@ OAuth clients that sign with joserfc, a browser without a screen.
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from io import BytesIO
 from typing import Any
@@ -32,7 +32,7 @@ from backend.programme import service as programme
 from backend.record.jobs import send_submission
 from backend.web.form import form_token
 from tests.support.citizen import Everybody, national_id, phone
-from tests.support.oauth_client import REDIRECT_URI, OauthClient, jwks_of
+from tests.support.oauth_client import ORDER_SCOPE, REDIRECT_URI, OauthClient, jwks_of
 from tests.support.web import Browser, Page
 
 NAME = "林晓"
@@ -249,9 +249,23 @@ class World:
         session = browser.http.cookies["credit_session"]
         return form_token(self.vault, binding=session, form=form, about=about)
 
-    async def ask(self, client: OauthClient, code: str = "library", **changes: Any) -> str:
-        """Let a client push its request for a programme; return the link it sends a citizen to."""
+    async def ask(
+        self,
+        client: OauthClient,
+        code: str = "library",
+        *,
+        order: Mapping[str, Any] | None = None,
+        **changes: Any,
+    ) -> str:
+        """Let a client push its request for a programme; return the link it sends a citizen to.
+
+        With `order`, such as `{"confirm": "citizen"}` or `{"confirm": "consent", "amount_max_fen":
+        5000}`, it asks to open service orders; without, to check eligibility.
+        """
         detail = {"type": "eligibility", "programme": code, "purpose": PURPOSES[code]}
+        if order is not None:
+            detail = {**detail, "type": "service_order", **order}
+            changes = {"scope": ORDER_SCOPE, **changes}
         pushed = await client.push(authorization_details=json.dumps([detail]), **changes)
         assert pushed.status_code == 201, pushed.text
         query = {"client_id": client.client_id, "request_uri": pushed.json()["request_uri"]}
@@ -270,10 +284,19 @@ class World:
         return {name: value for name, (value,) in told.items()}
 
     async def tokens_of(
-        self, browser: Browser, client: OauthClient, code: str = "library"
+        self,
+        browser: Browser,
+        client: OauthClient,
+        code: str = "library",
+        *,
+        order: Mapping[str, Any] | None = None,
     ) -> Tokens:
-        """Let a client ask, the citizen agree, and the client redeem its code."""
-        told = await self.answer(browser, await self.ask(client, code))
+        """Let a client ask, the citizen agree, and the client redeem its code; `order` as in ask.
+
+        `Tokens.access` then opens orders: `tokens_of(browser, shop, "rental", order={"confirm":
+        "consent"})`.
+        """
+        told = await self.answer(browser, await self.ask(client, code, order=order))
         answer = await client.redeem(told["code"])
         assert answer.status_code == 200, answer.text
         body = answer.json()

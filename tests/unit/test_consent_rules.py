@@ -123,6 +123,48 @@ def test_a_request_beyond_a_cap_is_refused_naming_the_attribute(
     assert refused.value.facts == {"attribute": attribute}
 
 
+ORDER = {"type": "service_order", "confirm": "citizen"}
+
+
+def test_terms_of_orders_say_what_may_be_opened() -> None:
+    """Checks are part of it; the bound and who confirms are kept as they were asked for."""
+    purpose = PURPOSES["deposit_free_borrowing"]
+    consent = given(**ORDER, amount_max_fen=5000)
+    assert consent.detail == {
+        **DETAIL,
+        "type": "service_order",
+        "confirm": "citizen",
+        "amount_max_fen": 5000,
+        "data_kinds": ["eligibility", "order"],
+        "days": purpose.days_max,
+        "per_day": purpose.per_day_max,
+    }
+    assert consent.terms.is_for_orders
+    assert not given().terms.is_for_orders
+    assert given(**ORDER).terms.amount_max_fen is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "attribute"),
+    [
+        ({"type": "service_order"}, "confirm"),
+        ({"confirm": "consent"}, "confirm"),
+        ({"amount_max_fen": 5000}, "amount_max_fen"),
+        ({**ORDER, "amount_max_fen": 0}, "authorization_details"),
+        ({**ORDER, "confirm": "partner"}, "authorization_details"),
+        ({"data_kinds": ["order"]}, "data_kinds"),
+        ({**ORDER, "purpose": "fast_approval"}, "type"),
+    ],
+)
+def test_orders_are_consented_to_as_such_or_not_at_all(
+    changes: dict[str, Any], attribute: str
+) -> None:
+    """A consent to checks opens nothing; a purpose without orders takes none."""
+    with pytest.raises(Refusal) as refused:
+        given(**changes)
+    assert refused.value.facts == {"attribute": attribute}
+
+
 @pytest.mark.parametrize("field", ["suspended_at", "partner_suspended_at"])
 def test_nobody_consents_to_a_suspended_recipient(field: str) -> None:
     """Neither a suspended client nor a client of a suspended partner."""

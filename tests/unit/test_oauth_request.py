@@ -20,20 +20,31 @@ from backend.oauth.rules.request import (
     REQUEST_URI_LIFE_SECONDS,
     EligibilityDetail,
     Parameters,
+    ServiceOrderDetail,
     StoredRequest,
     decide_key_binding,
     decide_push,
     denial_redirect,
     is_open,
+    order_detail_of,
     push_times,
     success_redirect,
 )
 from tests.conftest import NOW
-from tests.support.oauth_client import DROP, ELIGIBILITY, ISSUER, REDIRECT_URI, OauthClient
+from tests.support.oauth_client import (
+    DROP,
+    ELIGIBILITY,
+    ISSUER,
+    ORDER_SCOPE,
+    ORDERS,
+    REDIRECT_URI,
+    OauthClient,
+    change,
+)
 from tests.support.oauth_world import make_client
 
 CLIENT = make_client(redirect_uris=[REDIRECT_URI, "https://library.example.cn/other?a=b"])
-DETAIL = EligibilityDetail("eligibility", "library", "deposit_free_borrowing")
+DETAIL = EligibilityDetail("library", "deposit_free_borrowing")
 
 
 def form(**changes: Any) -> Form:
@@ -42,6 +53,13 @@ def form(**changes: Any) -> Form:
 
 def push(**changes: Any) -> Parameters:
     return decide_push(form(**changes), client=CLIENT, resource=ISSUER, issuer=ISSUER)
+
+
+def push_orders(**changes: Any) -> Parameters:
+    """Push for service orders, by a client that may open them."""
+    asked = {"authorization_details": json.dumps(ORDERS), "scope": ORDER_SCOPE, **changes}
+    client = msgspec.structs.replace(CLIENT, scopes=ORDER_SCOPE.split())
+    return decide_push(form(**asked), client=client, resource=ISSUER, issuer=ISSUER)
 
 
 def refused(**changes: Any) -> str:
@@ -138,12 +156,63 @@ def test_6749_3_3_without_scope_the_default_is_what_the_details_need() -> None:
 
 
 def test_a_detail_without_the_scope_it_is_used_with_is_a_mistake() -> None:
-    more = msgspec.structs.replace(CLIENT, scopes=["eligibility:verify", "orders:write"])
-    for scope in ("eligibility:verify", "orders:write eligibility:verify"):
-        assert decide_push(form(scope=scope), client=more, resource=ISSUER, issuer=ISSUER)
+    assert push_orders(authorization_details=json.dumps(ELIGIBILITY), scope="eligibility:verify")
     with pytest.raises(OauthError) as refusal:
-        decide_push(form(scope="orders:write"), client=more, resource=ISSUER, issuer=ISSUER)
+        push_orders(authorization_details=json.dumps(ELIGIBILITY), scope="orders:write")
     assert refusal.value.code == "invalid_scope"
+    with pytest.raises(OauthError) as refusal:
+        push_orders(scope="eligibility:verify")
+    assert refusal.value.code == "invalid_scope"
+
+
+def test_a_scope_that_no_detail_uses_is_a_mistake() -> None:
+    """Nobody opens orders with a consent to checks: the page would not have said so."""
+    with pytest.raises(OauthError) as refusal:
+        push_orders(authorization_details=json.dumps(ELIGIBILITY), scope=ORDER_SCOPE)
+    assert refusal.value.code == "invalid_scope"
+
+
+def test_a_service_order_is_asked_for_with_its_bound_and_who_confirms() -> None:
+    """It may be checked with as well; without a scope the default is to open orders."""
+    assert push_orders().details == [
+        ServiceOrderDetail("library", "deposit_free_borrowing", "citizen")
+    ]
+    assert push_orders().scopes == ["eligibility:verify", "orders:write"]
+    assert push_orders(scope=DROP).scopes == ["orders:write"]
+    bounded = [{**ORDERS[0], "confirm": "consent", "amount_max_fen": 5000}]
+    (detail,) = push_orders(authorization_details=json.dumps(bounded)).details
+    assert msgspec.to_builtins(detail) == bounded[0]
+    found = order_detail_of([*ELIGIBILITY, *bounded], "library")
+    assert found == detail
+    assert order_detail_of(bounded, "rental") is None
+    assert order_detail_of(ELIGIBILITY, "library") is None
+
+
+def test_6749_3_3_a_default_scope_is_one_of_the_clients_too() -> None:
+    """A client registered for checks gets no orders by leaving the scope out."""
+    assert refused(authorization_details=json.dumps(ORDERS), scope=DROP) == "invalid_scope"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"confirm": DROP},
+        {"confirm": None},
+        {"confirm": "partner"},
+        {"amount_max_fen": 0},
+        {"amount_max_fen": -1},
+        {"amount_max_fen": 100_000_001},
+        {"amount_max_fen": 1.5},
+        {"amount_max_fen": "5000"},
+        {"amount_max_fen": None},
+        {"type": "eligibility"},
+        {"seats": 2},
+    ],
+)
+def test_9396_5_what_an_order_detail_may_not_say(changes: dict[str, Any]) -> None:
+    with pytest.raises(OauthError) as refusal:
+        push_orders(authorization_details=json.dumps([change(ORDERS[0], changes)]))
+    assert refusal.value.code == "invalid_authorization_details"
 
 
 def test_8707_2_there_is_one_resource() -> None:

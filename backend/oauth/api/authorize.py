@@ -74,7 +74,9 @@ async def push_authorization_request(
 ) -> Response[PushedRequestView]:
     """Push an authorization request (RFC 9126): 201 with the request_uri to send a citizen with.
 
-    The `authorization_details` hold one object `{"type":"eligibility","programme":…,"purpose":…}`.
+    The `authorization_details` hold one object: `{"type":"eligibility","programme":…,"purpose":…}`,
+    or `{"type":"service_order","programme":…,"purpose":…,"confirm":"citizen"}`, which may bound an
+    order by `amount_max_fen`; with `"confirm":"consent"` the citizen does not confirm each order.
     """
     now = clock.now()
     caller = await authenticate(request, db=db, replay=replay, issuer=issuer, now=now)

@@ -1,13 +1,14 @@
 """The pushed authorization request: what it may ask for (RFC 9126, RFC 6749 §4.1.1, RFC 9396)."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlencode, urlsplit, urlunsplit
 from uuid import UUID
 
 import msgspec
+from msgspec import UNSET, Meta, UnsetType
 
 from backend.access.rules import PARTNER_SCOPES, Scope
 from backend.oauth.rules.client_token import check_acts_for
@@ -23,9 +24,8 @@ DECISION_LIFE_SECONDS = 900
 # A state of more than 1,000 characters is accepted; 64 KB of them are not carried about.
 STATE_LENGTH_MAX = 8192
 
-DETAIL_TYPES = ("eligibility",)
-SCOPE_OF_DETAIL = {"eligibility": Scope.ELIGIBILITY_VERIFY}
 DETAILS_LENGTH_MAX = 4096
+ORDER_FEN_MAX = 100_000_000
 
 # RFC 7636 §4.2: the base64url of a SHA-256 has 43 characters.
 _S256_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -36,12 +36,47 @@ _STATE = re.compile(r"[\x20-\x7e]+")
 _CODE = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 
 
-class EligibilityDetail(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An authorization detail (RFC 9396 §2): to check one programme, for one purpose."""
+class _Detail(msgspec.Struct, frozen=True, tag_field="type", forbid_unknown_fields=True):
+    """What every authorization detail (RFC 9396 §2) names: one programme, one purpose."""
 
-    type: Literal["eligibility"]
     programme: str
     purpose: str
+
+
+class EligibilityDetail(_Detail, frozen=True, tag="eligibility"):
+    """To check whether the citizen is eligible."""
+
+
+class ServiceOrderDetail(_Detail, frozen=True, tag="service_order"):
+    """To open service orders; the citizen is checked for each, so it covers checks as well.
+
+    `confirm` says by what an order becomes active: by the citizen, each time, or by this consent.
+    `amount_max_fen` bounds what credit stands for in one order, below what the programme allows.
+    """
+
+    confirm: Literal["citizen", "consent"]
+    amount_max_fen: Annotated[int, Meta(ge=1, le=ORDER_FEN_MAX)] | UnsetType = UNSET
+
+
+Detail = EligibilityDetail | ServiceOrderDetail
+
+
+class DetailScopes(msgspec.Struct, frozen=True):
+    """The scope a detail can't be used without, and all that it can be used with."""
+
+    needed: Scope
+    possible: frozenset[Scope]
+
+
+DETAIL_SCOPES: dict[type[Detail], DetailScopes] = {
+    EligibilityDetail: DetailScopes(
+        Scope.ELIGIBILITY_VERIFY, frozenset({Scope.ELIGIBILITY_VERIFY})
+    ),
+    ServiceOrderDetail: DetailScopes(
+        Scope.ORDERS_WRITE, frozenset({Scope.ORDERS_WRITE, Scope.ELIGIBILITY_VERIFY})
+    ),
+}
+DETAIL_TYPES = tuple(str(kind.__struct_config__.tag) for kind in DETAIL_SCOPES)
 
 
 class Parameters(msgspec.Struct, frozen=True):
@@ -55,7 +90,7 @@ class Parameters(msgspec.Struct, frozen=True):
     state: str | None
     scopes: list[str]
     code_challenge: str
-    details: list[EligibilityDetail]
+    details: list[Detail]
 
 
 class AuthorizationRequest(msgspec.Struct, frozen=True):
@@ -71,7 +106,7 @@ class AuthorizationRequest(msgspec.Struct, frozen=True):
     decide_by: datetime
 
     @property
-    def detail(self) -> EligibilityDetail:
+    def detail(self) -> Detail:
         """The one authorization detail of the request."""
         return self.parameters.details[0]
 
@@ -171,12 +206,17 @@ def check_details(form: Form, _client: Client, _resource: str) -> None:
         raise _invalid_details("authorization_details must hold exactly one object")
 
 
-def check_detail_scope(form: Form, _client: Client, _resource: str) -> None:
-    """A detail can't be used without its scope, so a request for one without it is a mistake."""
+def check_detail_scope(form: Form, client: Client, _resource: str) -> None:
+    """What can't be used is a mistake: a detail without its scope, a scope without its detail."""
     details = _details(form)
-    missing = {SCOPE_OF_DETAIL[detail.type] for detail in details} - set(_scopes(form, details))
-    if missing:
+    scopes = set(_scopes(form, details))
+    bounds = [DETAIL_SCOPES[type(detail)] for detail in details]
+    if not scopes.issuperset(bound.needed for bound in bounds):
         raise OauthError("invalid_scope", "scope does not cover authorization_details")
+    if not scopes <= frozenset[Scope]().union(*(bound.possible for bound in bounds)):
+        raise OauthError("invalid_scope", "authorization_details do not use all of scope")
+    if not scopes <= set(client.scopes):
+        raise OauthError("invalid_scope", "the scope that the details need is not registered")
 
 
 PUSH_CHECKS: tuple[Callable[[Form, Client, str], None], ...] = (
@@ -223,6 +263,17 @@ def is_open(stored: StoredRequest, *, now: datetime) -> bool:
     return stored.consumed_at is None and now < request_deadline(stored)
 
 
+def order_detail_of(
+    details: Sequence[Mapping[str, Any]], programme_code: str
+) -> ServiceOrderDetail | None:
+    """Return the detail of a token by which orders of a programme may be opened, or None."""
+    for granted in details:
+        detail = msgspec.convert(granted, Detail)
+        if isinstance(detail, ServiceOrderDetail) and detail.programme == programme_code:
+            return detail
+    return None
+
+
 def parameters_of(stored: StoredRequest) -> Parameters:
     """Return what a stored request asks for."""
     return msgspec.convert(stored.parameters, Parameters)
@@ -256,26 +307,27 @@ def _redirect(parameters: Parameters, answer: dict[str, str]) -> str:
     return urlunsplit((parts.scheme, parts.netloc, parts.path, query, ""))
 
 
-def _scopes(form: Form, details: list[EligibilityDetail]) -> list[str]:
+def _scopes(form: Form, details: list[Detail]) -> list[str]:
     """RFC 6749 §3.3: without a scope, the default is what the details need."""
     if "scope" in form:
         return sorted(form["scope"].split(" "))
-    return sorted({str(SCOPE_OF_DETAIL[detail.type]) for detail in details})
+    return sorted({str(DETAIL_SCOPES[type(detail)].needed) for detail in details})
 
 
 def _invalid_details(description: str) -> OauthError:
     return OauthError("invalid_authorization_details", description)
 
 
-def _details(form: Form) -> list[EligibilityDetail]:
+def _details(form: Form) -> list[Detail]:
     text = form.get("authorization_details", "[]")
     if len(text) > DETAILS_LENGTH_MAX:
         raise _invalid_details("authorization_details is longer than 4096 characters")
     try:
-        details = msgspec.json.decode(text, type=list[EligibilityDetail])
+        details = msgspec.json.decode(text, type=list[Detail])
     except (msgspec.MsgspecError, RecursionError) as error:
         raise _invalid_details(
-            "each detail is an object of type eligibility with programme and purpose, nothing else"
+            "a detail has type, programme and purpose; one of type service_order also confirm and, "
+            "if it is to be bounded, amount_max_fen"
         ) from error
     for detail in details:
         if not (_CODE.fullmatch(detail.programme) and _CODE.fullmatch(detail.purpose)):

@@ -18,7 +18,7 @@ from backend.oauth.rules.request import (
     REQUEST_URI_LIFE_SECONDS,
     REQUEST_URI_PREFIX,
     AuthorizationRequest,
-    EligibilityDetail,
+    Detail,
     StoredRequest,
     decide_key_binding,
     decide_push,
@@ -55,11 +55,16 @@ async def push_request(
     """
     parameters = decide_push(form, client=client, resource=issuer, issuer=issuer)
     dpop_jkt = decide_key_binding(form, proof_jkt=proof_jkt)
-    for detail in parameters.details:
-        if not await policy.check(tx, partner_id=client.partner_id, detail=detail):
-            raise OauthError(
-                "invalid_authorization_details", "this partner can't ask for that programme"
-            )
+    completed = [
+        await policy.complete(tx, partner_id=client.partner_id, detail=detail)
+        for detail in parameters.details
+    ]
+    allowed = [detail for detail in completed if detail is not None]
+    if len(allowed) < len(completed):
+        raise OauthError(
+            "invalid_authorization_details", "this partner can't ask for that programme in that way"
+        )
+    parameters = msgspec.structs.replace(parameters, details=allowed)
     request_uri = new_token(REQUEST_URI_PREFIX)
     expires_at, decide_by = push_times(now)
     request = StoredRequest(
@@ -108,7 +113,7 @@ async def approve(
     request_uri: str,
     subject_id: UUID,
     consent_id: UUID,
-    details: list[EligibilityDetail],
+    details: list[Detail],
     expires_at: datetime,
     vault: Vault,
     now: datetime,

@@ -162,6 +162,19 @@ async def may_verify(tx: ReadTx, *, partner_id: UUID, programme_code: str, purpo
     return partner_code in document.partners and purpose in document.purposes
 
 
+async def order_amount_max(tx: ReadTx, *, programme_code: str, confirm: str) -> int | None:
+    """Return what one order of a programme may be for at most; None: no such orders are opened.
+
+    Where the programme leaves it to the consent, a partner may still have each order confirmed;
+    where the citizen confirms, no consent does instead.
+    """
+    found = await find_programme(tx, programme_code=programme_code)
+    terms = None if found is None else found.programme.document.order
+    if terms is None or confirm not in {"citizen", terms.confirm}:
+        return None
+    return terms.amount_max_fen
+
+
 async def programmes_by_digest(tx: ReadTx, digests: Collection[bytes]) -> dict[bytes, Programme]:
     """Return programmes by the digests of their documents; what was read once is kept."""
     missing = [digest for digest in digests if digest not in _known]
