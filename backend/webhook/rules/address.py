@@ -67,14 +67,6 @@ class TargetPolicy(msgspec.Struct, frozen=True):
     allow_loopback: bool
 
 
-class Target(msgspec.Struct, frozen=True):
-    """A URL that may be sent to, taken apart."""
-
-    scheme: str
-    host: str
-    port: int
-
-
 def url_faults(url: str, policy: TargetPolicy) -> list[str]:
     """Return what is wrong with the URL of an endpoint, one sentence each; empty when nothing is.
 
@@ -104,14 +96,6 @@ def url_faults(url: str, policy: TargetPolicy) -> list[str]:
     if port is not None and port not in PORTS:
         faults.append(f"the port is none of {', '.join(map(str, sorted(PORTS)))}")
     return faults + _host_faults(host)
-
-
-def target_of(url: str) -> Target:
-    """Return the parts of a URL that was looked at before."""
-    parts = urlsplit(url)
-    assert parts.hostname, "the URL of an endpoint is absolute"
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    return Target(scheme=parts.scheme, host=parts.hostname, port=port)
 
 
 def is_allowed(address: Address, policy: TargetPolicy) -> bool:
