@@ -29,6 +29,9 @@ CREATE TABLE review_case (
 -- One open case about one thing.
 CREATE UNIQUE INDEX review_case_open ON review_case (subject_id, kind, object) WHERE state = 'open';
 CREATE INDEX review_case_queue ON review_case (due_on, case_id) WHERE state = 'open';
+-- An operator has the case's id alone. Not unique: no unique index leaves the subject out.
+CREATE INDEX review_case_id ON review_case (case_id);
+CREATE INDEX review_case_ended ON review_case (due_on) WHERE state <> 'open';
 
 GRANT SELECT, INSERT, DELETE ON review_case TO creditplus_app;
 GRANT UPDATE (

@@ -6,7 +6,7 @@ by the worker door.
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -36,11 +36,22 @@ class Handler(Protocol):
         ...
 
 
+class Outbound:
+    """Carries out one topic beside any transaction: for an effect in the world outside.
+
+    The event is marked done afterwards, in a transaction of its own: what is killed in between is
+    carried out again.
+    """
+
+    def __init__(self, carry: Callable[[Event], Awaitable[None]]) -> None:
+        self.carry = carry
+
+
 class Relay:
     """Hands open events to the queue, and carries out those that come back from it."""
 
     def __init__(
-        self, *, database: Database, clock: Clock, handlers: Mapping[str, Handler]
+        self, *, database: Database, clock: Clock, handlers: Mapping[str, Handler | Outbound]
     ) -> None:
         self._database = database
         self._clock = clock
@@ -92,7 +103,13 @@ class Relay:
                 if event is None:
                     return
                 topic = event.topic
-                await self._handlers[topic](tx, event=event)
+                handler = self._handlers[topic]
+                if not isinstance(handler, Outbound):
+                    await handler(tx, event=event)
+                    await service.finish(tx, event_ids=[event_id], now=self._clock.now())
+                    return
+            await handler.carry(event)
+            async with self._database.write() as tx:
                 await service.finish(tx, event_ids=[event_id], now=self._clock.now())
         except Exception as fault:
             code = fault.code if isinstance(fault, Refusal) else "internal"

@@ -47,6 +47,12 @@ OFFICE_PROBLEMS: dict[str, Problem] = {
         "现存记录在该版本目录中没有位置",
         "`classes` would be gone, turn for or against people, or need a consent their `records`"
         " came without; `sources` would be gone. Keep them until what they reported is purged"
+    "case_taken": Problem(
+        409,
+        "Another operator works at this case",
+        "该复核申请正由其他操作员处理",
+        "`taken_by` says who. Who takes it over says whom from, in `taken_from`.",
+    ),
         " and no file of theirs waits.",
     ),
     "client_exists": Problem(

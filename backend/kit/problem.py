@@ -72,6 +72,24 @@ PROBLEMS: dict[str, Problem] = {
         "请求内容过大",
         "Bodies may hold at most 64 KB, the file of a submission 512 MiB.",
     ),
+    "case_open": Problem(
+        409,
+        "A case about this is open",
+        "已有正在处理的复核申请",
+        "One case about one thing at a time: GET /v1/me/cases says until when it is decided.",
+    ),
+    "case_settled": Problem(
+        409,
+        "The case is decided or withdrawn",
+        "复核申请已结束",
+        "`state` says which. A case is decided once; something new can be asked anew.",
+    ),
+    "case_text_invalid": Problem(
+        422,
+        "The text can't be kept like this",
+        "文字内容不符合要求",
+        "`member` is empty, longer than `most` characters, or holds control characters.",
+    ),
     "consent_beyond_cap": Problem(
         422,
         "The request goes beyond what can be consented to",

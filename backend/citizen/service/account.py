@@ -59,6 +59,27 @@ async def hold_participation(tx: Tx, *, subject_id: UUID) -> Participation | Non
     return await store.hold_participation(tx, subject_id)
 
 
+async def hold_account_key(tx: Tx, *, subject_id: UUID) -> bytes | None:
+    """Return the wrapped data key of an account, which stays until the transaction ends; or None.
+
+    For what is sealed under it. Whoever also holds the participation holds the account first, as
+    leaving does.
+    """
+    return await store.hold_account_key(tx, subject_id)
+
+
+async def find_account_key(tx: ReadTx, *, subject_id: UUID) -> bytes | None:
+    """Return the wrapped data key of an account, or None."""
+    account = await store.find_account(tx, subject_id)
+    return None if account is None else account.data_key
+
+
+async def find_phone(tx: ReadTx, *, subject_id: UUID, vault: Vault) -> str | None:
+    """Return the phone (E.164) of an account, for a text to be sent to it; None without one."""
+    account = await store.find_account(tx, subject_id)
+    return None if account is None else _opened(vault, account, "phone_sealed")
+
+
 async def lock_participation_keys(tx: Tx, *, subject_ids: Sequence[UUID]) -> dict[UUID, bytes]:
     """Return the data keys of those who take part, locked against other score writers."""
     locked = await store.lock_participations(tx, subject_ids)
