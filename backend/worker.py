@@ -16,6 +16,7 @@ from arq.connections import ArqRedis, RedisSettings, create_pool
 from arq.worker import Worker, async_check_health, func
 
 from backend.app import House, event_handlers, open_house
+from backend.case import service as case
 from backend.citizen import service as citizen
 from backend.event import service as event
 from backend.event.jobs import HANDLE_JOB, Relay, handle_event
@@ -24,6 +25,7 @@ from backend.kit import replay as replay_memory
 from backend.kit.log import get_log
 from backend.kit.metric import SCORES_DIFFERING, serve_metrics
 from backend.kit.postgres import Tx
+from backend.notice import service as notice
 from backend.oauth import service as oauth
 from backend.operator import service as operator
 from backend.record import service as record
@@ -56,9 +58,11 @@ class Purge(Protocol):
 
 
 PURGES: tuple[Purge, ...] = (
+    case.purge,
     citizen.sweep,
     event.purge,
     idempotency.purge,
+    notice.purge,
     oauth.sweep,
     operator.sweep,
     record.purge_uploads,

@@ -1,15 +1,18 @@
 """Who follows which topic of the outbox."""
 
 from backend.app.house import House
-from backend.event.jobs import Handler
+from backend.case import service as case
+from backend.event.jobs import Handler, Outbound
 from backend.event.rules import Event
 from backend.kit.postgres import Tx
+from backend.notice import service as notice
+from backend.notice.jobs import send_notice
 from backend.record import jobs as record_jobs
 from backend.score import jobs as score_jobs
 from backend.webhook import service as webhook
 
 
-def event_handlers(house: House) -> dict[str, Handler]:
+def event_handlers(house: House) -> dict[str, Handler | Outbound]:
     """Return who follows which topic of the outbox."""
 
     async def recompute(tx: Tx, *, event: Event) -> None:
@@ -25,7 +28,29 @@ def event_handlers(house: House) -> dict[str, Handler]:
         origin = house.settings.public_origin
         await webhook.fan_out(tx, event=event, origin=origin, now=house.clock.now())
 
+    async def tell_decision(tx: Tx, *, event: Event) -> None:
+        # What a decision changes is carried out here too, after the notice: it holds participation.
+        assert event.subject_id is not None, "a case is somebody's"
+        await notice.notify(
+            tx,
+            subject_id=event.subject_id,
+            topic="case.decided",
+            facts=event.payload,
+            now=house.clock.now(),
+        )
+
+    async def send(event: Event) -> None:
+        await send_notice(
+            house.database,
+            event=event,
+            sender=house.sender,
+            vault=house.vault,
+            clock=house.clock,
+        )
+
     return {
+        case.DECIDED_TOPIC: tell_decision,
+        notice.NOTICE_TOPIC: Outbound(send),
         "records.changed": recompute,
         "scorecard.in_force": follow_scorecard,
         "submission.uploaded": take_upload,

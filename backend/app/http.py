@@ -12,9 +12,11 @@ from litestar.openapi.spec import Components, SecurityScheme
 from litestar.routes import HTTPRoute
 
 import backend.access.api
+import backend.case.api
 import backend.citizen.api
 import backend.consent.api
 import backend.ledger.api
+import backend.notice.api
 import backend.oauth.api
 import backend.operator.api
 import backend.partner.api
@@ -37,7 +39,7 @@ from backend.access.guard import (
 from backend.access.openapi import SECURITY_SCHEME, Description
 from backend.access.reason import provide_reason
 from backend.app.house import House
-from backend.app.wiring import Participation, ProgrammeDetails
+from backend.app.wiring import Grounds, Participation, ProgrammeDetails
 from backend.citizen import service as citizen
 from backend.citizen.credential import CitizenSessions
 from backend.citizen.ports import (
@@ -82,9 +84,11 @@ def build_app(house: House) -> Litestar:
     app = Litestar(
         route_handlers=[
             *backend.access.api.ROUTES,
+            *backend.case.api.ROUTES,
             *backend.citizen.api.ROUTES,
             *backend.consent.api.ROUTES,
             *backend.ledger.api.ROUTES,
+            *backend.notice.api.ROUTES,
             *backend.oauth.api.ROUTES,
             *backend.operator.api.ROUTES,
             *backend.partner.api.ROUTES,
@@ -141,6 +145,7 @@ def _given(house: House) -> dict[str, object]:
     origin = house.settings.public_origin
     hooks: ParticipationHooks = Participation()
     return {
+        "case_grounds": Grounds(),
         "clock": house.clock,
         "db": house.database,
         "detail_policy": ProgrammeDetails(),

@@ -72,6 +72,12 @@ PROBLEMS: dict[str, Problem] = {
         "请求内容过大",
         "Bodies may hold at most 64 KB, the file of a submission 512 MiB.",
     ),
+    "case_not_needed": Problem(
+        409,
+        "Nothing is missing",
+        "已满足条件，无需复核",
+        "The programme's conditions are met: there is nothing for a person to look at.",
+    ),
     "case_open": Problem(
         409,
         "A case about this is open",
