@@ -15,13 +15,19 @@ CREATE TABLE budget (
     reserved_fen bigint NOT NULL DEFAULT 0 CHECK (reserved_fen >= 0),
     settled_fen bigint NOT NULL DEFAULT 0 CHECK (settled_fen >= 0),
     uses bigint NOT NULL DEFAULT 0 CHECK (uses >= 0),
+    -- Rises by one with every change: its history has no gap.
+    revision bigint NOT NULL DEFAULT 0 CHECK (revision >= 0),
     PRIMARY KEY (programme_code, span, bucket),
     CHECK (reserved_fen + settled_fen <= limit_fen),
     CHECK (uses <= limit_uses),
     CHECK ((span = 'programme') = (bucket = ''))
 );
 
--- The same for one citizen in one programme.
+-- Whoever changes a balance of a programme holds this row of it, so it is there from the beginning.
+INSERT INTO budget (programme_code, span, bucket) SELECT programme_code, 'programme', '' FROM programme;
+
+-- The same for one citizen in one programme. The limit is that of the version the citizen's own
+-- enrolment was made under.
 CREATE TABLE citizen_budget (
     subject_id uuid NOT NULL,
     programme_code text NOT NULL,
@@ -56,25 +62,30 @@ CREATE TABLE reservation (
 
 CREATE INDEX reservation_expires_at ON reservation (expires_at) WHERE state = 'reserved';
 
--- Why each balance changed, append-only; the balances are those after the change. No citizen is named.
+-- Why each balance changed, append-only: what changed, and the balances after it, so that each balance
+-- is the sum of its changes. Limits are those after the change. No citizen is named.
 CREATE TABLE budget_entry (
-    entry_id uuid PRIMARY KEY,
     programme_code text NOT NULL,
     span text NOT NULL,
     bucket text NOT NULL,
-    kind text NOT NULL CHECK (kind IN ('limit', 'refill', 'reserve', 'settle', 'release', 'expire')),
-    amount_fen bigint NOT NULL,
+    revision bigint NOT NULL CHECK (revision >= 1),
+    kind text NOT NULL
+    CHECK (kind IN ('limit', 'refill', 'reserve', 'lower', 'settle', 'release', 'expire')),
+    reserved_change_fen bigint NOT NULL,
+    settled_change_fen bigint NOT NULL,
+    uses_change bigint NOT NULL,
     limit_fen bigint,
+    limit_uses bigint,
     reserved_fen bigint NOT NULL,
     settled_fen bigint NOT NULL,
     uses bigint NOT NULL,
     reservation_id uuid,
     by_whom text NOT NULL,
     reason text NOT NULL,
-    at timestamptz NOT NULL
+    at timestamptz NOT NULL,
+    PRIMARY KEY (programme_code, span, bucket, revision),
+    CHECK ((kind IN ('limit', 'refill')) = (reservation_id IS NULL))
 );
-
-CREATE INDEX budget_entry_bucket ON budget_entry (programme_code, span, bucket, entry_id);
 
 CREATE TRIGGER budget_entry_keeps_rows BEFORE UPDATE OR DELETE ON budget_entry
 FOR EACH ROW EXECUTE FUNCTION refuse_ledger_change();

@@ -88,12 +88,14 @@ CREATE TABLE public.budget (
     reserved_fen bigint DEFAULT 0 NOT NULL,
     settled_fen bigint DEFAULT 0 NOT NULL,
     uses bigint DEFAULT 0 NOT NULL,
+    revision bigint DEFAULT 0 NOT NULL,
     CONSTRAINT budget_check CHECK (((reserved_fen + settled_fen) <= limit_fen)),
     CONSTRAINT budget_check1 CHECK ((uses <= limit_uses)),
     CONSTRAINT budget_check2 CHECK (((span = 'programme'::text) = (bucket = ''::text))),
     CONSTRAINT budget_limit_fen_check CHECK ((limit_fen >= 0)),
     CONSTRAINT budget_limit_uses_check CHECK ((limit_uses >= 0)),
     CONSTRAINT budget_reserved_fen_check CHECK ((reserved_fen >= 0)),
+    CONSTRAINT budget_revision_check CHECK ((revision >= 0)),
     CONSTRAINT budget_settled_fen_check CHECK ((settled_fen >= 0)),
     CONSTRAINT budget_span_check CHECK ((span = ANY (ARRAY['programme'::text, 'partner'::text, 'day'::text, 'month'::text]))),
     CONSTRAINT budget_uses_check CHECK ((uses >= 0))
@@ -105,13 +107,16 @@ CREATE TABLE public.budget (
 --
 
 CREATE TABLE public.budget_entry (
-    entry_id uuid NOT NULL,
     programme_code text NOT NULL,
     span text NOT NULL,
     bucket text NOT NULL,
+    revision bigint NOT NULL,
     kind text NOT NULL,
-    amount_fen bigint NOT NULL,
+    reserved_change_fen bigint NOT NULL,
+    settled_change_fen bigint NOT NULL,
+    uses_change bigint NOT NULL,
     limit_fen bigint,
+    limit_uses bigint,
     reserved_fen bigint NOT NULL,
     settled_fen bigint NOT NULL,
     uses bigint NOT NULL,
@@ -119,7 +124,9 @@ CREATE TABLE public.budget_entry (
     by_whom text NOT NULL,
     reason text NOT NULL,
     at timestamp with time zone NOT NULL,
-    CONSTRAINT budget_entry_kind_check CHECK ((kind = ANY (ARRAY['limit'::text, 'refill'::text, 'reserve'::text, 'settle'::text, 'release'::text, 'expire'::text])))
+    CONSTRAINT budget_entry_check CHECK (((kind = ANY (ARRAY['limit'::text, 'refill'::text])) = (reservation_id IS NULL))),
+    CONSTRAINT budget_entry_kind_check CHECK ((kind = ANY (ARRAY['limit'::text, 'refill'::text, 'reserve'::text, 'lower'::text, 'settle'::text, 'release'::text, 'expire'::text]))),
+    CONSTRAINT budget_entry_revision_check CHECK ((revision >= 1))
 );
 
 
@@ -968,6 +975,7 @@ CREATE TABLE public.service_order (
     reference text NOT NULL,
     state text NOT NULL,
     confirmed_by text,
+    opened_fen bigint NOT NULL,
     amount_fen bigint NOT NULL,
     credit_fen bigint NOT NULL,
     settled_fen bigint,
@@ -977,14 +985,15 @@ CREATE TABLE public.service_order (
     confirm_by timestamp with time zone NOT NULL,
     activated_at timestamp with time zone,
     ended_at timestamp with time zone,
-    CONSTRAINT service_order_amount_fen_check CHECK ((amount_fen >= 1)),
-    CONSTRAINT service_order_check CHECK (((credit_fen >= 1) AND (credit_fen <= amount_fen))),
-    CONSTRAINT service_order_check1 CHECK (((settled_fen >= 0) AND (settled_fen <= credit_fen))),
-    CONSTRAINT service_order_check2 CHECK (((activated_at IS NOT NULL) = (confirmed_by IS NOT NULL))),
-    CONSTRAINT service_order_check3 CHECK (((ended_at IS NOT NULL) = (state = ANY (ARRAY['completed'::text, 'cancelled'::text, 'expired'::text])))),
-    CONSTRAINT service_order_check4 CHECK (((settled_fen IS NOT NULL) = (state = 'completed'::text))),
+    CONSTRAINT service_order_check CHECK (((amount_fen >= 1) AND (amount_fen <= opened_fen))),
+    CONSTRAINT service_order_check1 CHECK (((credit_fen >= 1) AND (credit_fen <= amount_fen))),
+    CONSTRAINT service_order_check2 CHECK (((settled_fen >= 0) AND (settled_fen <= credit_fen))),
+    CONSTRAINT service_order_check3 CHECK (((activated_at IS NOT NULL) = (confirmed_by IS NOT NULL))),
+    CONSTRAINT service_order_check4 CHECK (((ended_at IS NOT NULL) = (state = ANY (ARRAY['completed'::text, 'cancelled'::text, 'expired'::text])))),
+    CONSTRAINT service_order_check5 CHECK (((settled_fen IS NOT NULL) = (state = 'completed'::text))),
+    CONSTRAINT service_order_check6 CHECK (((performance IS NULL) OR (state = 'completed'::text))),
     CONSTRAINT service_order_confirmed_by_check CHECK ((confirmed_by = ANY (ARRAY['citizen'::text, 'consent'::text]))),
-    CONSTRAINT service_order_performance_check CHECK ((performance = ANY (ARRAY['performed'::text, 'open_obligation'::text]))),
+    CONSTRAINT service_order_performance_check CHECK ((performance = ANY (ARRAY['performed'::text, 'open_obligation'::text, 'nothing_owed'::text]))),
     CONSTRAINT service_order_revision_check CHECK ((revision >= 1)),
     CONSTRAINT service_order_state_check CHECK ((state = ANY (ARRAY['created'::text, 'active'::text, 'completed'::text, 'cancelled'::text, 'expired'::text])))
 );
@@ -1237,7 +1246,7 @@ ALTER TABLE ONLY public.account
 --
 
 ALTER TABLE ONLY public.budget_entry
-    ADD CONSTRAINT budget_entry_pkey PRIMARY KEY (entry_id);
+    ADD CONSTRAINT budget_entry_pkey PRIMARY KEY (programme_code, span, bucket, revision);
 
 
 --
@@ -1753,13 +1762,6 @@ ALTER TABLE ONLY public.work_calendar
 
 
 --
--- Name: budget_entry_bucket; Type: INDEX; Schema: public; Owner: -
---
-
-CREATE INDEX budget_entry_bucket ON public.budget_entry USING btree (programme_code, span, bucket, entry_id);
-
-
---
 -- Name: catalogue_edition_published_at; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -1813,6 +1815,13 @@ CREATE UNIQUE INDEX enrolment_running ON public.enrolment USING btree (subject_i
 --
 
 CREATE INDEX idempotency_key_expires_at ON public.idempotency_key USING btree (expires_at);
+
+
+--
+-- Name: notice_created_at; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX notice_created_at ON public.notice USING btree (created_at);
 
 
 --
@@ -1995,6 +2004,20 @@ CREATE INDEX replay_marker_expires_at ON public.replay_marker USING btree (expir
 --
 
 CREATE INDEX reservation_expires_at ON public.reservation USING btree (expires_at) WHERE (state = 'reserved'::text);
+
+
+--
+-- Name: review_case_ended; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX review_case_ended ON public.review_case USING btree (due_on) WHERE (state <> 'open'::text);
+
+
+--
+-- Name: review_case_id; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX review_case_id ON public.review_case USING btree (case_id);
 
 
 --

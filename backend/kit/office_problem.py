@@ -17,6 +17,24 @@ class Problem(msgspec.Struct, frozen=True):
 
 
 OFFICE_PROBLEMS: dict[str, Problem] = {
+    "budget_below_reserved": Problem(
+        409,
+        "More is reserved or spent than the budget would have",
+        "已占用或已支出的金额超过新的预算上限",
+        "`span` and `bucket` say of what: give the version at least `committed_fen` and `uses`.",
+    ),
+    "budget_bucket_invalid": Problem(
+        422,
+        "There is no such part of a budget",
+        "预算分项无效",
+        "`span` is programme (no `bucket`), partner (its id), day (2026-11-24) or month (2026-11).",
+    ),
+    "budget_refill_impossible": Problem(
+        422,
+        "The budget can't be refilled like this",
+        "无法这样追加预算",
+        "`fault` says why: only a limit there is can be raised, of no past day, by more than 0.",
+    ),
     "calendar_invalid": Problem(
         422,
         "The calendar's file can't be taken in",
@@ -28,6 +46,12 @@ OFFICE_PROBLEMS: dict[str, Problem] = {
         "Whether a day is a working day is not known",
         "工作日历未覆盖该日期",
         "An operator has to import the year of `day` first; nothing is guessed.",
+    ),
+    "case_taken": Problem(
+        409,
+        "Another operator works at this case",
+        "该复核申请正由其他操作员处理",
+        "`taken_by` says who. Who takes it over says whom from, in `taken_from`.",
     ),
     "catalogue_edition_conflict": Problem(
         409,
@@ -47,12 +71,6 @@ OFFICE_PROBLEMS: dict[str, Problem] = {
         "现存记录在该版本目录中没有位置",
         "`classes` would be gone, turn for or against people, or need a consent their `records`"
         " came without; `sources` would be gone. Keep them until what they reported is purged"
-    "case_taken": Problem(
-        409,
-        "Another operator works at this case",
-        "该复核申请正由其他操作员处理",
-        "`taken_by` says who. Who takes it over says whom from, in `taken_from`.",
-    ),
         " and no file of theirs waits.",
     ),
     "client_exists": Problem(
@@ -94,11 +112,55 @@ OFFICE_PROBLEMS: dict[str, Problem] = {
     "partner_unknown": Problem(
         404, "There is no such partner", "商户不存在", "Add the partner before its clients."
     ),
+    "programme_document_invalid": Problem(
+        422,
+        "The programme can't be proved",
+        "项目文件未通过校验",
+        "`faults` says why, one line each: see docs/programmes.md.",
+    ),
+    "programme_draft_taken": Problem(
+        409,
+        "Somebody else drafted this version",
+        "该版本由他人起草",
+        "Only who drafted it changes it, so that nobody approves text of their own: take another"
+        " `version`.",
+    ),
+    "programme_dry_run_unfit": Problem(
+        409,
+        "The dry run does not show what would be approved",
+        "试算与待批准内容不符",
+        "`why`: unknown, other_text, other_live_version, other_scorecard, too_old (a day) or faults."
+        " Make another one.",
+    ),
+    "programme_dry_run_unknown": Problem(
+        404,
+        "There is no such dry run",
+        "试算不存在",
+        "See GET /v1/operator/programmes/{code}/versions/{version}/dry-runs.",
+    ),
     "programme_seats_taken": Problem(
         409,
         "More citizens are enrolled than the programme would have seats",
         "已报名人数超过名额",
         "Publish a version with at least as many seats as citizens enrolled.",
+    ),
+    "programme_self_decision": Problem(
+        409,
+        "Nobody decides on what they wrote or submitted",
+        "起草人、提交人不能审批同一版本",
+        "Another operator with the role programmes has to decide.",
+    ),
+    "programme_step_impossible": Problem(
+        409,
+        "The version or programme does not allow this step",
+        "当前状态不允许此操作",
+        "`state` says where it stands and `step` what was asked: see docs/programmes.md.",
+    ),
+    "programme_unknown": Problem(
+        404,
+        "There is no such programme or version",
+        "项目或版本不存在",
+        "See GET /v1/operator/programmes.",
     ),
     "programme_version_taken": Problem(
         409,

@@ -8,38 +8,21 @@ with the citizen. Money is an integer of fen; nothing here reads a clock.
 import re
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Annotated, Final
+from typing import Final
 from uuid import UUID
 
 import msgspec
-from msgspec import Meta
 
 from backend.kit.problem import Refusal
+from backend.programme.rules.document import LIMIT_FEN_MAX, USES_MAX, Budget, Limit, Span
 
-# 10 billion yuan: with as many reservations as there can be, sums still fit a bigint.
-BUDGET_FEN_MAX: Final = 1_000_000_000_000
-USES_MAX: Final = 1_000_000_000
-RESERVATION_MINUTES_MAX: Final = 366 * 24 * 60
+# What is kept with a change, in the words of whoever makes it.
 WORDS_MAX: Final = 200
-
-_AmountFen = Annotated[int, Meta(ge=0, le=BUDGET_FEN_MAX)]
-_Uses = Annotated[int, Meta(ge=0, le=USES_MAX)]
 _MONTH = re.compile(r"[0-9]{4}-(?:0[1-9]|1[0-2])", re.ASCII)
 
-
-class Span(StrEnum):
-    """What a limit is about."""
-
-    PROGRAMME = "programme"
-    PARTNER = "partner"
-    DAY = "day"
-    MONTH = "month"
-    CITIZEN = "citizen"
-
-
-# Balances are kept of these, and locked in this order: the programme's first, so that whoever has
-# it has the others to themselves.
-SPANS: Final = (Span.PROGRAMME, Span.PARTNER, Span.DAY, Span.MONTH)
+# What shared balances are kept of, in the order they are locked in: the programme's first, so that
+# whoever has it has the others to themselves.
+SHARED: Final[tuple[Span, ...]] = ("programme", "partner", "day", "month")
 
 
 class State(StrEnum):
@@ -63,42 +46,6 @@ class Kind(StrEnum):
     EXPIRE = "expire"
 
 
-class Limit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How much and how often; None is no limit."""
-
-    amount_fen: _AmountFen | None = None
-    uses: _Uses | None = None
-
-
-class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A document's `[budget]`: the whole programme's limit, and that of each of its parts.
-
-    `reservation_minutes` is how long an amount stays reserved when whoever reserves it doesn't say.
-    """
-
-    amount_fen: _AmountFen | None = None
-    uses: _Uses | None = None
-    partner: Limit = Limit()
-    day: Limit = Limit()
-    month: Limit = Limit()
-    citizen: Limit = Limit()
-    reservation_minutes: Annotated[int, Meta(ge=1, le=RESERVATION_MINUTES_MAX)] | None = None
-
-    def of(self, span: Span) -> Limit:
-        """Return the limit of one bucket of a kind."""
-        match span:
-            case Span.PROGRAMME:
-                return Limit(amount_fen=self.amount_fen, uses=self.uses)
-            case Span.PARTNER:
-                return self.partner
-            case Span.DAY:
-                return self.day
-            case Span.MONTH:
-                return self.month
-            case Span.CITIZEN:
-                return self.citizen
-
-
 class Bucket(msgspec.Struct, frozen=True):
     """What is counted together: `name` is '', a partner's id, a day or a month."""
 
@@ -110,7 +57,7 @@ class Balance(msgspec.Struct, frozen=True):
     """A bucket as it stands; `revision` rises by one with every change."""
 
     programme_code: str
-    span: str
+    span: Span
     bucket: str
     limit_fen: int | None
     limit_uses: int | None
@@ -161,9 +108,9 @@ class Reservation(msgspec.Struct, frozen=True):
 
     def is_due(self, now: datetime) -> bool:
         """Whether its time is over, though nobody has noted it yet."""
-        return self.state == State.RESERVED and self.expires_at is not None and (
-            self.expires_at <= now
-        )
+        if self.state != State.RESERVED or self.expires_at is None:
+            return False
+        return self.expires_at <= now
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -173,6 +120,28 @@ class Change(msgspec.Struct, frozen=True):
     reserved_fen: int
     settled_fen: int
     uses: int
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """Why a balance changed: by how much, what it was afterwards, and the limits it had then."""
+
+    programme_code: str
+    span: Span
+    bucket: str
+    revision: int
+    kind: str
+    reserved_change_fen: int
+    settled_change_fen: int
+    uses_change: int
+    limit_fen: int | None
+    limit_uses: int | None
+    reserved_fen: int
+    settled_fen: int
+    uses: int
+    reservation_id: UUID | None
+    by_whom: str
+    reason: str
+    at: datetime
 
 
 class Cause(msgspec.Struct, frozen=True):
@@ -191,41 +160,42 @@ class Cause(msgspec.Struct, frozen=True):
 def buckets_of(partner_id: UUID, day: date) -> list[Bucket]:
     """Return the buckets of a reservation, in the order they are locked in."""
     names = ("", str(partner_id), day.isoformat(), f"{day:%Y-%m}")
-    return [Bucket(span, name) for span, name in zip(SPANS, names, strict=True)]
+    return [Bucket(span, name) for span, name in zip(SHARED, names, strict=True)]
 
 
 def parse_bucket(span: str, name: str) -> Bucket:
     """Return the bucket that an operator names; raises Refusal budget_bucket_invalid."""
     try:
-        match span:
-            case Span.PROGRAMME if name == "":
-                return Bucket(Span.PROGRAMME, name)
-            case Span.PARTNER:
-                return Bucket(Span.PARTNER, str(UUID(name)))
-            case Span.DAY if len(name) == 10:
-                return Bucket(Span.DAY, date.fromisoformat(name).isoformat())
-            case Span.MONTH if _MONTH.fullmatch(name) and not name.startswith("0000"):
-                return Bucket(Span.MONTH, name)
+        if span == "programme" and name == "":
+            return Bucket("programme", name)
+        if span == "partner":
+            return Bucket("partner", str(UUID(name)))
+        if span == "day" and len(name) == len("2026-11-24"):
+            return Bucket("day", date.fromisoformat(name).isoformat())
+        if span == "month" and _MONTH.fullmatch(name) and not name.startswith("0000"):
+            return Bucket("month", name)
     except ValueError:
         pass
-    raise Refusal("budget_bucket_invalid", span=span)
+    raise Refusal("budget_bucket_invalid")
 
 
 def is_over(bucket: Bucket, day: date) -> bool:
     """Whether nothing is reserved in a bucket any more, for its day or month is past."""
-    match bucket.span:
-        case Span.DAY:
-            return bucket.name < day.isoformat()
-        case Span.MONTH:
-            return bucket.name < f"{day:%Y-%m}"
-    return False
+    if bucket.span == "day":
+        return bucket.name < day.isoformat()
+    return bucket.span == "month" and bucket.name < f"{day:%Y-%m}"
+
+
+def limit_of(budget: Budget | None, span: Span) -> Limit:
+    """Return the limit of one bucket of a kind; a programme without a budget has none."""
+    return Limit() if budget is None else budget.limit_of(span)
 
 
 def find_spent(balances: list[Balance], amount_fen: int) -> Span | None:
     """Return what has no room for one more use of an amount, or None when everything has."""
     for balance in balances:
         if not balance.allows(amount_fen):
-            return Span(balance.span)
+            return balance.span
     return None
 
 
@@ -237,14 +207,14 @@ def refilled(balance: Balance, *, amount_fen: int, uses: int) -> Limit:
         raise Refusal("budget_refill_impossible", fault="there is no limit to raise")
     amount = None if balance.limit_fen is None else balance.limit_fen + amount_fen
     count = None if balance.limit_uses is None else balance.limit_uses + uses
-    if (amount or 0) > BUDGET_FEN_MAX or (count or 0) > USES_MAX:
+    if (amount or 0) > LIMIT_FEN_MAX or (count or 0) > USES_MAX:
         raise Refusal("budget_refill_impossible", fault="the limit would be too high")
     return Limit(amount_fen=amount, uses=count)
 
 
 def reserving(amount_fen: int) -> Change:
     """Return what a reservation does to its buckets."""
-    assert 0 <= amount_fen <= BUDGET_FEN_MAX, "an amount is looked at before it is reserved"
+    assert 0 <= amount_fen <= LIMIT_FEN_MAX, "an amount is looked at before it is reserved"
     return Change(Kind.RESERVE, amount_fen, 0, 1)
 
 
