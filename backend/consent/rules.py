@@ -308,6 +308,15 @@ def close_consent(consent: Consent, *, reason: EndReason, now: datetime) -> Cons
     return msgspec.structs.replace(consent, ended_at=now, end_reason=reason.value)
 
 
+def told_reason(ended: Consent) -> str:
+    """Return why a consent ended, as its recipient is told.
+
+    Whoever leaves withdraws what they agreed to; that they left is nobody's business.
+    """
+    assert ended.end_reason is not None, "what has ended has a reason"
+    return EndReason.WITHDRAWN.value if ended.end_reason == EndReason.LEFT else ended.end_reason
+
+
 class ConsentRefusal(msgspec.Struct, frozen=True):
     """A citizen said no to a partner's purpose: the partner may not ask again for a while."""
 

@@ -8,7 +8,6 @@ from uuid import UUID
 from backend.citizen import service as citizen
 from backend.consent import rules, store
 from backend.consent.rules import Consent, ConsentListed, ConsentRefusal, EndReason, Purpose
-from backend.event import service as event
 from backend.kit.ids import new_id
 from backend.kit.page import Page, cut_page, decode_id_cursor
 from backend.kit.postgres import ReadTx, Tx
@@ -16,6 +15,7 @@ from backend.kit.problem import Refusal, Unavailable
 from backend.oauth import service as oauth
 from backend.partner import service as partner
 from backend.partner.rules import Client
+from backend.webhook import service as webhook
 
 _TABLE = rules.parse_purposes(
     files("backend.consent").joinpath("data/purposes.toml").read_text("utf-8")
@@ -173,17 +173,16 @@ async def _end(tx: Tx, consent: Consent, *, reason: EndReason, now: datetime) ->
     await oauth.revoke_consent(
         tx, subject_id=ended.subject_id, consent_id=ended.consent_id, now=now
     )
-    await event.emit(
+    await webhook.emit_message(
         tx,
+        partner_id=ended.partner_id,
         topic="consent.ended",
-        subject_id=ended.subject_id,
-        payload={
-            "consent_id": str(ended.consent_id),
-            "partner_id": str(ended.partner_id),
-            "client_id": ended.client_id,
+        object_id=ended.consent_id,
+        sequence=1,
+        facts={
             "programme": ended.programme_code,
             "purpose": ended.purpose,
-            "reason": ended.end_reason,
+            "reason": rules.told_reason(ended),
         },
         now=now,
     )

@@ -6,6 +6,7 @@ transactions at once on a database of their own.
 
 import asyncio
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import msgspec
@@ -88,14 +89,20 @@ async def revoked_at(tx: Tx, grant_id: UUID) -> datetime | None:
 
 
 class Ended(msgspec.Struct):
-    subject_id: UUID
-    payload: dict[str, str]
+    subject_id: UUID | None
+    payload: dict[str, Any]
 
 
 async def ended_events(tx: Tx) -> list[Ended]:
     return await tx.fetch_all(
-        Ended, "SELECT subject_id, payload FROM outbox WHERE topic = 'consent.ended'"
+        Ended,
+        """SELECT subject_id, payload FROM outbox
+           WHERE topic = 'webhook.message' AND payload ->> 'topic' = 'consent.ended'""",
     )
+
+
+async def told_reasons(tx: Tx) -> list[str]:
+    return [event.payload["facts"]["reason"] for event in await ended_events(tx)]
 
 
 async def find_live(tx: Tx, subject_id: UUID, client: Client, now=NOW) -> Consent | None:
@@ -160,7 +167,7 @@ async def test_a_consent_beyond_the_caps_is_not_given(
 async def test_withdrawing_ends_consent_and_tokens_in_one_transaction_and_tells(
     tx: Tx, vault: Vault
 ) -> None:
-    """Only the grants on this consent; again changes nothing; the event holds ids and codes."""
+    """Only the grants on this consent; again changes nothing; the message is ids and codes."""
     client = await add_client(tx)
     subject_id = await join(tx, vault)
     consent = await give(tx, subject_id, client)
@@ -172,14 +179,18 @@ async def test_withdrawing_ends_consent_and_tokens_in_one_transaction_and_tells(
     assert await revoked_at(tx, grant_id) == LATER
     assert await revoked_at(tx, other_grant) is None
     (event,) = await ended_events(tx)
-    assert event.subject_id == subject_id
+    assert event.subject_id is None
     assert event.payload == {
-        "consent_id": str(consent.consent_id),
         "partner_id": str(client.partner_id),
-        "client_id": client.client_id,
-        "programme": "library",
-        "purpose": "deposit_free_borrowing",
-        "reason": "withdrawn",
+        "topic": "consent.ended",
+        "object_id": str(consent.consent_id),
+        "sequence": 1,
+        "facts": {
+            "programme": "library",
+            "purpose": "deposit_free_borrowing",
+            "reason": "withdrawn",
+        },
+        "at": LATER.isoformat(),
     }
 
 
@@ -205,7 +216,7 @@ async def test_a_new_consent_replaces_the_one_for_the_same_purpose(tx: Tx, vault
     assert await find_live(tx, subject_id, client, now=LATER) == new
     assert await revoked_at(tx, grant_id) == LATER
     assert await revoked_at(tx, fare_grant) is None
-    assert [event.payload["reason"] for event in await ended_events(tx)] == ["replaced"]
+    assert await told_reasons(tx) == ["replaced"]
 
 
 async def test_an_expired_consent_makes_room_and_is_noted_as_expired(tx: Tx, vault: Vault) -> None:
@@ -299,7 +310,7 @@ async def test_refusing_a_renewal_leaves_the_consent_in_force_alone(tx: Tx, vaul
 
 
 async def test_leaving_ends_every_consent_and_forgets_refusals(tx: Tx, vault: Vault) -> None:
-    """All grants of the citizen are dead, a neighbour's are not."""
+    """All grants of the citizen are dead, a neighbour's are not; partners don't hear who left."""
     client = await add_client(tx)
     subject_id, neighbour = await join(tx, vault, 1), await join(tx, vault, 2)
     grants = [
@@ -318,7 +329,7 @@ async def test_leaving_ends_every_consent_and_forgets_refusals(tx: Tx, vault: Va
     assert await service.end_all(tx, subject_id=subject_id, now=LATER) == 0
     assert [await revoked_at(tx, grant_id) for grant_id in grants] == [LATER, LATER]
     assert await revoked_at(tx, kept) is None
-    assert [event.payload["reason"] for event in await ended_events(tx)] == ["left", "left"]
+    assert await told_reasons(tx) == ["withdrawn", "withdrawn"]
     assert await tx.fetch_value(int, "SELECT count(*) FROM consent_refusal") == 0
 
 

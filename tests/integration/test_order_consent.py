@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 
 from backend.app import House
+from backend.partner import service as partner
+from backend.webhook import service as webhook
+from backend.webhook.rules.address import TargetPolicy
 from tests.support.oauth_client import ORDER_SCOPE, ORDERS, OauthClient
 from tests.support.web import Page
 from tests.support.world import World, oauth_error_of, problem_of
@@ -165,3 +168,47 @@ async def test_the_server_says_which_types_it_knows(world: World) -> None:
     for path in ("oauth-authorization-server", "oauth-protected-resource"):
         told = (await world.http.get(f"/.well-known/{path}")).json()
         assert told["authorization_details_types_supported"] == ["eligibility", "service_order"]
+
+
+async def test_the_partner_hears_at_its_endpoint_that_a_consent_ended(
+    world: World, library: OauthClient
+) -> None:
+    """The message names the consent that the token response named, and nobody."""
+    app = await world.reader_of()
+    tokens = await world.tokens_of(await world.browser_of(), library, order=BY_CITIZEN)
+    consent_id = tokens.body["consent_id"]
+    assert (await library.introspect(tokens.access)).json()["consent_id"] == consent_id
+    await follow(world, "consent.ended")
+    assert (await app.call("DELETE", f"/v1/me/consents/{consent_id}")).status_code == 204
+    await world.work()
+    async with world.database.read() as tx:
+        body = await tx.fetch_value(
+            bytes, "SELECT body FROM webhook_delivery WHERE topic = 'consent.ended'"
+        )
+    told = json.loads(body)
+    assert told["type"] == "consent.ended"
+    assert told["data"]["id"] == consent_id
+    assert told["data"]["facts"] == {
+        "programme": "library",
+        "purpose": "deposit_free_borrowing",
+        "reason": "withdrawn",
+    }
+    assert str(await app.subject_id) not in body.decode()
+
+
+async def follow(world: World, topic: str) -> None:
+    """Let the library follow a topic; nothing is listening there, and nothing is sent yet."""
+    async with world.database.write() as tx:
+        found = await partner.find_partner(tx, code="city-library")
+        assert found is not None
+        await webhook.add_endpoint(
+            tx,
+            partner_id=found.partner_id,
+            url="https://library.example.cn/hooks",
+            topics=[topic],
+            scheme="hmac",
+            policy=TargetPolicy(allow_loopback=False),
+            vault=world.vault,
+            now=world.clock.now(),
+        )
+        await tx.execute("UPDATE webhook_endpoint SET state = 'active', verified_at = created_at")

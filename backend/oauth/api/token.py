@@ -1,6 +1,7 @@
 """Tokens over HTTP: issue, revoke, introspect."""
 
 from typing import Any, Literal
+from uuid import UUID
 
 import msgspec
 from litestar import Response, post
@@ -43,6 +44,7 @@ _CLIENT_AUTHENTICATES = "the client authenticates in the form, by private_key_jw
 class TokenView(msgspec.Struct, forbid_unknown_fields=True):
     """A token response (RFC 6749 §5.1, RFC 9449 §5, RFC 9396 §7).
 
+    `consent_id` names the consent it stands on, as the message that tells of its end does.
     Described as closed, as the two other kinds are, so that a response is of one kind only.
     """
 
@@ -51,6 +53,7 @@ class TokenView(msgspec.Struct, forbid_unknown_fields=True):
     expires_in: int
     scope: str
     authorization_details: list[dict[str, Any]]
+    consent_id: UUID | None
 
 
 class ClientTokenView(msgspec.Struct, forbid_unknown_fields=True):
@@ -75,7 +78,10 @@ class ConfirmationView(msgspec.Struct):
 
 
 class ActiveTokenView(msgspec.Struct):
-    """What introspection says about an active token (RFC 7662 §2.2)."""
+    """What introspection says about an active token (RFC 7662 §2.2).
+
+    `consent_id` is null for a client's own token.
+    """
 
     active: Literal[True]
     client_id: str
@@ -88,6 +94,7 @@ class ActiveTokenView(msgspec.Struct):
     exp: int
     cnf: ConfirmationView
     authorization_details: list[dict[str, Any]]
+    consent_id: UUID | None
 
 
 class InactiveTokenView(msgspec.Struct):
@@ -228,6 +235,7 @@ async def introspect_token(
         exp=found.exp,
         cnf=ConfirmationView(jkt=found.jkt),
         authorization_details=found.authorization_details,
+        consent_id=found.consent_id,
     )
     return Response(view, headers=NO_STORE)
 
@@ -260,6 +268,7 @@ def _token_response(
         expires_in=tokens.expires_in,
         scope=" ".join(tokens.scopes),
         authorization_details=tokens.grant.details,
+        consent_id=tokens.grant.consent_id,
     )
     if tokens.refresh_token is None:
         return Response(view, headers=NO_STORE)

@@ -142,4 +142,5 @@ def introspect_client_token(
         exp=int(token.expires_at.timestamp()),
         jkt=token.dpop_jkt,
         authorization_details=[],
+        consent_id=None,
     )

@@ -36,8 +36,8 @@ class AccessToken(msgspec.Struct, frozen=True):
 class Introspection(msgspec.Struct, frozen=True):
     """What an active token says (RFC 7662 §2.2, RFC 9449 §6.2, RFC 9396 §9.2).
 
-    Times are seconds since 1970, `jkt` is the thumbprint of the key it is bound to. An inactive
-    token has nothing to say: None stands for it.
+    Times are seconds since 1970, `jkt` is the thumbprint of the key it is bound to, `consent_id`
+    the consent it stands on. An inactive token has nothing to say: None stands for it.
     """
 
     client_id: str
@@ -50,6 +50,7 @@ class Introspection(msgspec.Struct, frozen=True):
     exp: int
     jkt: str
     authorization_details: list[dict[str, Any]]
+    consent_id: UUID | None
 
 
 def is_live(token: AccessToken, *, audience: str, now: datetime) -> bool:
@@ -106,6 +107,7 @@ def introspect_access(
         exp=int(token.expires_at.timestamp()),
         jkt=token.dpop_jkt,
         authorization_details=token.details,
+        consent_id=token.consent_id,
     )
 
 
@@ -132,4 +134,5 @@ def introspect_refresh(
         exp=int(token.expires_at.timestamp()),
         jkt=token.dpop_jkt,
         authorization_details=grant.details,
+        consent_id=grant.consent_id,
     )
