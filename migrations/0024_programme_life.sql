@@ -46,7 +46,10 @@ CHECK ((published_at IS NOT NULL) = (state IN ('live', 'retired')));
 CREATE UNIQUE INDEX programme_version_live ON programme_version (programme_code)
 WHERE state = 'live';
 
-ALTER TABLE programme ADD COLUMN paused_at timestamptz;
+-- `revision` rises with each step of its life: partners are told of them in this order.
+ALTER TABLE programme
+ADD COLUMN paused_at timestamptz,
+ADD COLUMN revision bigint NOT NULL DEFAULT 1;
 
 -- What a version would mean for the city, before it is approved: looked at by whoever approves, and
 -- signed, so that it can be shown later what they saw. Numbers about people are k-anonymous.

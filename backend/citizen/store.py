@@ -27,6 +27,7 @@ class SealedIdentity(msgspec.Struct, frozen=True):
     subject_id: UUID
     data_key: bytes
     national_id_sealed: bytes
+    joined_at: datetime
 
 
 async def insert_account(tx: Tx, account: Account) -> bool:
@@ -303,11 +304,22 @@ async def list_participants(tx: ReadTx, *, after: UUID | None, limit: int) -> li
     """Return the sealed identity numbers of participants, in the order of the ids."""
     return await tx.fetch_all(
         SealedIdentity,
-        """SELECT subject_id, account.data_key, national_id_sealed
+        """SELECT subject_id, account.data_key, national_id_sealed, joined_at
            FROM participation JOIN account USING (subject_id)
            WHERE $1::uuid IS NULL OR subject_id > $1 ORDER BY subject_id LIMIT $2""",
         after,
         limit,
+    )
+
+
+async def find_participant(tx: ReadTx, subject_id: UUID) -> SealedIdentity | None:
+    """Return the sealed identity number of one participant, or None."""
+    return await tx.fetch_optional(
+        SealedIdentity,
+        """SELECT subject_id, account.data_key, national_id_sealed, joined_at
+           FROM participation JOIN account USING (subject_id)
+           WHERE subject_id = $1""",
+        subject_id,
     )
 
 

@@ -16,6 +16,7 @@ from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hmac import HMAC
@@ -98,6 +99,7 @@ class Vault:
         self._cipher = PROFILES[profile]()
         self._kek = _derive(kek, b"creditplus/kek", self._cipher.key_bytes)
         self._carried_key = _derive(kek, b"creditplus/carried", self._cipher.key_bytes)
+        self._signing_secret = _derive(kek, b"creditplus/signing", KEY_BYTES)
         self._digest_key = _derive(digest_key, b"creditplus/digest", KEY_BYTES)
 
     def digest(self, purpose: str, value: str) -> bytes:
@@ -151,6 +153,15 @@ class Vault:
     def unseal_carried(self, sealed: bytes, *, aad: str) -> bytes:
         """Open what `seal_carried` sealed with the same `aad`, or raise SealBroken."""
         return self._opened(self._carried_key, sealed, aad.encode(), aad.partition("|")[0])
+
+    def signing_key(self, label: str) -> Ed25519PrivateKey:
+        """Return the key that the service signs with for one use, the same for ever.
+
+        Derived from the KEK, so there is nothing to store; who has the KEK can sign.
+        """
+        return Ed25519PrivateKey.from_private_bytes(
+            _derive(self._signing_secret, b"creditplus/sign/" + label.encode(), KEY_BYTES)
+        )
 
     def _unwrap(self, data_key: bytes) -> bytes:
         return self._opened(self._kek, data_key, _WRAP_AAD, "data_key")

@@ -129,7 +129,7 @@ OFFICE_PROBLEMS: dict[str, Problem] = {
         409,
         "The dry run does not show what would be approved",
         "试算与待批准内容不符",
-        "`why`: unknown, other_text, other_live_version, other_scorecard, too_old (a day) or faults."
+        "`why`: unknown, other_text, other_live_version, other_scorecard, too_old (a day), faults."
         " Make another one.",
     ),
     "programme_dry_run_unknown": Problem(

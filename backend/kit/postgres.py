@@ -87,7 +87,7 @@ class ReadTx:
         """Run a compiled statement and return its rows as `kind`.
 
         The one way past the rule that SQL is a literal beside the struct it fills; a contract test
-        lets only score/store/bulk.py take it (docs/adr/0022).
+        lets only score/store/bulk.py and programme/store/cohort.py take it (docs/adr/0022).
         """
         return [kind(**row) for row in await self._connection.fetch(statement.sql, *args)]
 

@@ -15,9 +15,12 @@ import pytest
 
 from backend.kit.clock import FixedClock
 from backend.kit.postgres import ReadTx
+from backend.ledger.rules import Actor
 from backend.programme import service
 from tests.support.oauth_client import OauthClient
 from tests.support.programme_world import GOOD, City, Person, open_city, set_facts
+
+SHELL = Actor.at_shell("王敏")
 
 NO = b'{"eligible":false}'
 
@@ -104,7 +107,9 @@ async def test_every_cause_of_a_no_gives_the_same_bytes_status_and_headers(city:
     token = await city.token(eligible)
     assert (await city.check(token)).json()["eligible"] is True
     async with city.house.database.write() as tx:
-        await service.end(tx, programme_code="library", now=city.clock.now())
+        await service.end(
+            tx, programme_code="library", by=SHELL, reason="封存", now=city.clock.now()
+        )
     answers.append(await city.check(token))
     assert {answer.content for answer in answers} == {NO}
     assert {answer.status_code for answer in answers} == {200}

@@ -15,9 +15,12 @@ import pytest
 from backend.citizen import service as citizen
 from backend.kit.clock import FixedClock
 from backend.kit.problem import Refusal
+from backend.ledger.rules import Actor
 from backend.programme import service
 from backend.programme.rules.offer import OfferState
 from tests.support.programme_world import GOOD, City, add_strangers, open_city, set_facts
+
+SHELL = Actor.at_shell("王敏")
 
 
 @pytest.fixture
@@ -147,7 +150,9 @@ async def test_who_may_not_enrol_is_told_why_and_takes_no_seat(city: City) -> No
     stranger = await city.person(joins=False)
     rich = await city.person()
     async with city.house.database.write() as tx:
-        await service.end(tx, programme_code="rental", now=city.clock.now())
+        await service.end(
+            tx, programme_code="rental", by=SHELL, reason="封存", now=city.clock.now()
+        )
     for person, programme_code, code in (
         (enrolled, "library", "already_enrolled"),
         (poor, "library", "not_eligible_yet"),

@@ -12,11 +12,14 @@ import pytest
 from backend.kit.clock import FixedClock
 from backend.kit.postgres import Database, Tx
 from backend.kit.problem import Refusal
+from backend.ledger.rules import Actor
 from backend.partner import service as partner
 from backend.programme import service
 from backend.programme.rules.document import Programme
 from backend.programme.service import Publication
 from tests.conftest import NOW
+
+SHELL = Actor.at_shell("王敏")
 
 
 def library(version: int = 2, seats: int = 200000) -> Programme:
@@ -34,7 +37,7 @@ async def in_force(tx: Tx) -> tuple[int, int, int]:
 async def test_publishing_again_changes_nothing(tx: Tx) -> None:
     assert await service.publish(tx, programme=library(), now=NOW) is Publication.PUBLISHED
     assert await service.publish(tx, programme=library(), now=NOW) is Publication.UNCHANGED
-    assert await in_force(tx) == (1, 200000, 0)
+    assert await in_force(tx) == (2, 200000, 0)
 
 
 async def test_the_programmes_of_the_city_are_published_once(tx: Tx) -> None:
@@ -56,17 +59,17 @@ async def test_another_text_under_the_same_version_is_refused(tx: Tx) -> None:
     with pytest.raises(Refusal) as refused:
         await service.publish(tx, programme=library(seats=5), now=NOW)
     assert refused.value.code == "programme_version_taken"
-    assert await in_force(tx) == (1, 200000, 0)
+    assert await in_force(tx) == (2, 200000, 0)
 
 
 async def test_a_higher_version_takes_over_and_the_lower_one_is_kept(tx: Tx) -> None:
     await service.publish(tx, programme=library(), now=NOW)
     assert (
-        await service.publish(tx, programme=library(2, seats=9), now=NOW) is Publication.PUBLISHED
+        await service.publish(tx, programme=library(3, seats=9), now=NOW) is Publication.PUBLISHED
     )
-    assert await in_force(tx) == (2, 9, 0)
+    assert await in_force(tx) == (3, 9, 0)
     assert await service.publish(tx, programme=library(), now=NOW) is Publication.UNCHANGED
-    assert await in_force(tx) == (2, 9, 0), "publishing the old one again changes nothing"
+    assert await in_force(tx) == (3, 9, 0), "publishing the old one again changes nothing"
 
 
 async def test_a_lower_version_that_never_was_is_refused(tx: Tx) -> None:
@@ -86,23 +89,23 @@ async def test_seats_that_are_taken_can_not_be_published_away(tx: Tx) -> None:
     await service.publish(tx, programme=library(), now=NOW)
     await tx.execute("UPDATE seat_budget SET seats_taken = 10 WHERE programme_code = 'library'")
     with pytest.raises(Refusal) as refused:
-        await service.publish(tx, programme=library(2, seats=9), now=NOW)
+        await service.publish(tx, programme=library(3, seats=9), now=NOW)
     assert refused.value.code == "programme_seats_taken"
 
 
 async def test_a_programme_that_ended_runs_again_with_a_new_version(tx: Tx) -> None:
     await service.publish(tx, programme=library(), now=NOW)
-    await service.end(tx, programme_code="library", now=NOW)
-    await service.end(tx, programme_code="library", now=NOW)
+    await service.end(tx, programme_code="library", by=SHELL, reason="封存", now=NOW)
+    await service.end(tx, programme_code="library", by=SHELL, reason="封存", now=NOW)
     found = await service.find_programme(tx, programme_code="library")
     assert found is not None
     assert found.is_ended
-    await service.publish(tx, programme=library(2), now=NOW)
+    await service.publish(tx, programme=library(3), now=NOW)
     found = await service.find_programme(tx, programme_code="library")
     assert found is not None
     assert not found.is_ended
     with pytest.raises(Refusal):
-        await service.end(tx, programme_code="nothing", now=NOW)
+        await service.end(tx, programme_code="nothing", by=SHELL, reason="封存", now=NOW)
 
 
 async def test_two_processes_that_start_at_once_publish_once(
@@ -145,5 +148,5 @@ async def test_a_partner_may_ask_for_its_own_programmes_and_their_purpose_only(t
     await tx.execute("UPDATE partner SET suspended_at = $1 WHERE code = 'city-library'", NOW)
     assert not await may(library_id, "library", "deposit_free_borrowing")
     await tx.execute("UPDATE partner SET suspended_at = NULL WHERE code = 'city-library'")
-    await service.end(tx, programme_code="library", now=NOW)
+    await service.end(tx, programme_code="library", by=SHELL, reason="封存", now=NOW)
     assert not await may(library_id, "library", "deposit_free_borrowing")

@@ -14,9 +14,12 @@ import pytest
 
 from backend.app import House
 from backend.kit.clock import FixedClock
+from backend.ledger.rules import Actor
 from backend.programme import service as programme
 from tests.support.oauth_client import OauthClient
 from tests.support.world import App, World, problem_of
+
+SHELL = Actor.at_shell("王敏")
 
 NO = b'{"eligible":false}'
 
@@ -134,7 +137,9 @@ async def test_every_cause_of_a_no_has_the_same_answer(world: World, library: Oa
         table: count - before[table] for table, count in (await rows(world)).items()
     }
     async with world.database.write() as tx:
-        await programme.end(tx, programme_code="library", now=world.clock.now())
+        await programme.end(
+            tx, programme_code="library", by=SHELL, reason="封存", now=world.clock.now()
+        )
     answers["programme_ended"] = await world.check(library, tokens.access)
     first = comparable(answers["not_eligible"])
     assert first[0] == 200

@@ -16,7 +16,14 @@ from backend.citizen.service.account import (
     lock_participation_keys,
     sweep,
 )
-from backend.citizen.service.demography import Demographics, list_demographics
+from backend.citizen.service.demography import (
+    Context,
+    Demographics,
+    age_band_of,
+    find_context,
+    list_contexts,
+    list_demographics,
+)
 from backend.citizen.service.sign_in import (
     SESSION_PREFIX,
     end_session,
@@ -30,12 +37,15 @@ from backend.citizen.service.sign_in import (
 __all__ = [
     "CURRENT_NOTICE",
     "SESSION_PREFIX",
+    "Context",
     "Demographics",
+    "age_band_of",
     "count_participants",
     "delete_account",
     "end_session",
     "extend_session",
     "find_account_key",
+    "find_context",
     "find_participation_key",
     "find_phone",
     "find_session",
@@ -45,6 +55,7 @@ __all__ = [
     "hold_participation",
     "join",
     "leave",
+    "list_contexts",
     "list_demographics",
     "lock_participation_keys",
     "register",

@@ -1,5 +1,16 @@
 """The programme room's verbs: publish programmes, enrol citizens, answer partners."""
 
+from backend.programme.service.allowance import purge_checks
+from backend.programme.service.context import find_context_lacks
+from backend.programme.service.dry_run import (
+    SignedDryRun,
+    get_dry_run,
+    is_authentic,
+    keep_dry_run,
+    list_dry_runs,
+    verification_key,
+    work_out_dry_run,
+)
 from backend.programme.service.enrolment import (
     enrol,
     erase,
@@ -7,10 +18,20 @@ from backend.programme.service.enrolment import (
     leave_enrolment,
     list_offers,
 )
+from backend.programme.service.life import (
+    approve,
+    draft,
+    end,
+    get_version,
+    list_versions,
+    pause,
+    reject,
+    resume,
+    submit,
+)
 from backend.programme.service.publication import (
     Publication,
     PublishedProgramme,
-    end,
     find_programme,
     get_vocabulary,
     list_programmes,
@@ -28,22 +49,39 @@ from backend.programme.service.verification import check_eligibility
 __all__ = [
     "Publication",
     "PublishedProgramme",
+    "SignedDryRun",
+    "approve",
     "check_eligibility",
+    "draft",
     "end",
     "enrol",
     "erase",
+    "find_context_lacks",
     "find_programme",
+    "get_dry_run",
     "get_offer",
+    "get_version",
     "get_vocabulary",
+    "is_authentic",
+    "keep_dry_run",
     "leave_enrolment",
+    "list_dry_runs",
     "list_offers",
     "list_programmes",
+    "list_versions",
     "load",
     "load_by_packaged",
     "may_verify",
     "order_amount_max",
     "packaged_documents",
     "packaged_vocabulary",
+    "pause",
     "publish",
     "publish_packaged",
+    "purge_checks",
+    "reject",
+    "resume",
+    "submit",
+    "verification_key",
+    "work_out_dry_run",
 ]

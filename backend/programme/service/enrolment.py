@@ -54,7 +54,7 @@ async def enrol(tx: Tx, *, subject_id: UUID, programme_code: str, now: datetime)
     facts = None if participation is None else await score.find_facts(tx, subject_id=subject_id)
     check_enrolment(
         found.programme,
-        is_ended=found.is_ended,
+        is_ended=found.is_closed,
         facts=facts,
         day=city_date(now),
         vocabulary=await get_vocabulary(tx),
@@ -123,7 +123,7 @@ async def _offers(
         offers.append(
             decide_offer(
                 each.programme if row is None else promised[row.digest],
-                is_ended=each.is_ended,
+                is_ended=each.is_closed,
                 facts=facts,
                 enrolment=enrolment,
                 seats=each.seats,

@@ -16,9 +16,12 @@ from backend.programme.rules.document import Programme, restore_programme
 from backend.programme.rules.fact import Vocabulary, vocabulary_of
 from backend.programme.rules.offer import Seats
 from backend.programme.rules.proof import load_programme
+from backend.programme.service.limit import set_limits
+from backend.programme.store import life as life_store
 from backend.programme.store import programme as store
 from backend.record.service import get_catalogue, packaged_catalogue
 from backend.score.service import keep_in_force, packaged_scorecard, scorecard_in_force
+from backend.score.service.scorecard import RELEASE_AUTHOR, RELEASE_REVIEWER
 
 _KNOWN_MAX = 1_000
 # What was published is never changed, so a digest means the same document for ever.
@@ -38,7 +41,13 @@ class PublishedProgramme(msgspec.Struct, frozen=True):
     programme: Programme
     published_at: datetime
     is_ended: bool
+    is_paused: bool
     seats: Seats
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nobody enrols and partners get no yes, for good or for now."""
+        return self.is_ended or self.is_paused
 
 
 async def get_vocabulary(tx: ReadTx) -> Vocabulary:
@@ -93,8 +102,11 @@ def packaged_documents() -> list[Programme]:
 async def publish(tx: Tx, *, programme: Programme, now: datetime) -> Publication:
     """Put a proved document in force. A document that was published before changes nothing.
 
+    For what comes with the service, and tests: its author and reviewer stand where a city's own
+    two people would. A city drafts, submits and approves (service/life.py).
+
     Raises Refusal programme_version_taken (another document has this number, or a higher one is
-    in force), programme_seats_taken (fewer seats than citizens enrolled).
+    in force), programme_seats_taken (fewer seats than citizens enrolled), budget_below_reserved.
     """
     document = programme.document
     if not await store.save_programme(tx, programme, now):
@@ -102,9 +114,16 @@ async def publish(tx: Tx, *, programme: Programme, now: datetime) -> Publication
         if kept == programme.digest:
             return Publication.UNCHANGED
         raise Refusal("programme_version_taken", programme=document.code, version=document.version)
-    await store.insert_version(tx, programme, now)
+    await life_store.retire_live(tx, document.code)
+    inserted = await store.insert_version(
+        tx, programme, now, author=RELEASE_AUTHOR, reviewer=RELEASE_REVIEWER
+    )
+    if not inserted:  # a draft of somebody's, on its way
+        raise Refusal("programme_version_taken", programme=document.code, version=document.version)
     if not await store.save_seats_total(tx, document.code, document.seats):
         raise Refusal("programme_seats_taken", programme=document.code)
+    reason = f"version {document.version}"
+    await set_limits(tx, programme=programme, by_whom="release", reason=reason, now=now)
     return Publication.PUBLISHED
 
 
@@ -126,16 +145,6 @@ async def publish_packaged(tx: Tx, *, now: datetime) -> list[str]:
     return new
 
 
-async def end(tx: Tx, *, programme_code: str, now: datetime) -> None:
-    """End a programme: nobody enrols any more and partners get no yes. Ending twice is nothing.
-
-    Raises Refusal not_found.
-    """
-    ended = await store.end_programme(tx, programme_code, now)
-    if not ended and await store.find_programme(tx, programme_code) is None:
-        raise Refusal("not_found")
-
-
 async def list_programmes(tx: ReadTx) -> list[PublishedProgramme]:
     """Return every programme in its version in force, by code."""
     rows = await store.list_programmes(tx)
@@ -155,7 +164,7 @@ async def find_programme(tx: ReadTx, *, programme_code: str) -> PublishedProgram
 async def may_verify(tx: ReadTx, *, partner_id: UUID, programme_code: str, purpose: str) -> bool:
     """Say whether a partner may ask a citizen's consent for a programme and purpose."""
     found = await find_programme(tx, programme_code=programme_code)
-    if found is None or found.is_ended:
+    if found is None or found.is_closed:
         return False
     partner_code = await store.find_partner_code(tx, partner_id)
     document = found.programme.document
@@ -193,5 +202,6 @@ def _published(row: store.ProgrammeRow, programme: Programme) -> PublishedProgra
         programme=programme,
         published_at=row.published_at,
         is_ended=row.is_ended,
+        is_paused=row.is_paused,
         seats=Seats(row.seats_total, row.seats_taken),
     )

@@ -60,10 +60,11 @@ async def gather_evidence(
                     WHERE decision.subject_id = held.subject_id
                       AND decision.consent_id = held.consent_id AND decision.day = $8), 0
                   ) AS looks_today,
-                  partner.code AS partner_code, partner.kind AS partner_kind,
+                  partner.checks_a_day, partner.code AS partner_code, partner.kind AS partner_kind,
                   partner.name_zh AS partner_name_zh, partner.name_en AS partner_name_en,
                   partner.suspended_at IS NOT NULL AS is_partner_suspended,
-                  programme.ended_at IS NOT NULL AS is_programme_ended,
+                  programme.ended_at IS NOT NULL OR programme.paused_at IS NOT NULL
+                    AS is_programme_ended,
                   programme.digest AS current_digest, promised.digest AS promised_digest,
                   participation.data_key AS participation_key, score.points,
                   CASE WHEN score.subject_id IS NOT NULL THEN ARRAY[

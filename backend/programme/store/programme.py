@@ -20,6 +20,7 @@ class ProgrammeRow(msgspec.Struct, frozen=True):
     digest: bytes
     published_at: datetime
     is_ended: bool
+    is_paused: bool
     seats_total: int
     seats_taken: int
 
@@ -66,7 +67,8 @@ async def save_programme(tx: Tx, programme: Programme, published_at: datetime) -
            VALUES ($1, $2, $3, $4, $5, $6)
            ON CONFLICT (programme_code) DO UPDATE
            SET version = excluded.version, kind = excluded.kind, document = excluded.document,
-               digest = excluded.digest, published_at = excluded.published_at, ended_at = NULL
+               digest = excluded.digest, published_at = excluded.published_at, ended_at = NULL,
+               revision = programme.revision + 1
            WHERE programme.version < excluded.version""",
         document.code,
         document.version,
@@ -78,35 +80,37 @@ async def save_programme(tx: Tx, programme: Programme, published_at: datetime) -
     return count == 1
 
 
-async def insert_version(tx: Tx, programme: Programme, published_at: datetime) -> None:
-    """Put a packaged version in force and retire the one before.
+async def insert_version(
+    tx: Tx, programme: Programme, published_at: datetime, *, author: str, reviewer: str
+) -> bool:
+    """Keep a version for the enrolments that are made under it; False when the number is taken.
 
-    Each is kept for the enrolments that were made under it.
+    The live one is retired before.
     """
     document = programme.document
-    await tx.execute(
-        """UPDATE programme_version SET state = 'retired'
-           WHERE programme_code = $1 AND state = 'live'""",
-        document.code,
-    )
-    await tx.execute(
+    count = await tx.execute(
         """INSERT INTO programme_version
-             (programme_code, version, document, digest, published_at, state, text, drafted_by,
-              drafted_at)
-           VALUES ($1, $2, $3, $4, $5, 'live', '', 'release: author', $5)""",
+             (programme_code, version, state, text, document, digest, drafted_by, drafted_at,
+              submitted_by, submitted_at, decided_by, decided_at, published_at)
+           VALUES ($1, $2, 'live', '', $3, $4, $6, $5, $6, $5, $7, $5, $5)
+           ON CONFLICT (programme_code, version) DO NOTHING""",
         document.code,
         document.version,
         msgspec.to_builtins(document),
         programme.digest,
         published_at,
+        author,
+        reviewer,
     )
+    return count == 1
 
 
 async def find_version_digest(tx: ReadTx, programme_code: str, version: int) -> bytes | None:
     """Return the digest under which a version was published, or None."""
     return await tx.fetch_optional_value(
         bytes,
-        """SELECT digest FROM programme_version WHERE programme_code = $1 AND version = $2""",
+        """SELECT digest FROM programme_version
+           WHERE programme_code = $1 AND version = $2 AND published_at IS NOT NULL""",
         programme_code,
         version,
     )
@@ -130,6 +134,7 @@ async def list_programmes(tx: ReadTx) -> list[ProgrammeRow]:
         ProgrammeRow,
         """SELECT programme.programme_code, programme.version, programme.digest,
                   programme.published_at, programme.ended_at IS NOT NULL AS is_ended,
+                  programme.paused_at IS NOT NULL AS is_paused,
                   seat_budget.seats_total, seat_budget.seats_taken
            FROM programme JOIN seat_budget USING (programme_code)
            ORDER BY programme.programme_code LIMIT 1000""",
@@ -142,6 +147,7 @@ async def find_programme(tx: ReadTx, programme_code: str) -> ProgrammeRow | None
         ProgrammeRow,
         """SELECT programme.programme_code, programme.version, programme.digest,
                   programme.published_at, programme.ended_at IS NOT NULL AS is_ended,
+                  programme.paused_at IS NOT NULL AS is_paused,
                   seat_budget.seats_total, seat_budget.seats_taken
            FROM programme JOIN seat_budget USING (programme_code)
            WHERE programme.programme_code = $1""",
@@ -172,16 +178,6 @@ async def list_promised(tx: ReadTx) -> list[PromisedRow]:
                AND enrolment.programme_version = version.version
                AND enrolment.ended_at IS NULL)""",
     )
-
-
-async def end_programme(tx: Tx, programme_code: str, ended_at: datetime) -> bool:
-    """End a programme; False when there is none that runs."""
-    count = await tx.execute(
-        """UPDATE programme SET ended_at = $2 WHERE programme_code = $1 AND ended_at IS NULL""",
-        programme_code,
-        ended_at,
-    )
-    return count == 1
 
 
 async def list_enrolled(tx: ReadTx, subject_id: UUID) -> list[EnrolledRow]:
