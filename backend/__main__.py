@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "local": "local",
     "migrate": "stack",
     "openapi": "openapi",
+    "operator": "operator",
     "partner": "partner",
     "programme": "programme",
     "score": "score",

@@ -9,6 +9,7 @@ import msgspec
 
 from backend.cli.environment import Fault, command_settings, run
 from backend.cli.partner import JSON_OPTION, in_transaction, say
+from backend.cli.shell import note
 from backend.kit.clock import SystemClock
 from backend.kit.postgres import Tx
 from backend.record import service
@@ -116,6 +117,14 @@ def catalogue_publish(*, file: Path, sources: Path, published_by: str, as_json: 
         # Whoever is scored today must be scored by what is proved tomorrow as well.
         if faults := await score.faults_under(tx, catalogue=proved):
             raise _unusable(file, DataFault(faults))
+        if done is CatalogueOutcome.PUBLISHED:
+            await note(
+                tx,
+                by=person,
+                action="catalogue.published",
+                thing=f"catalogue:{proved.edition}",
+                now=SystemClock().now(),
+            )
         return done
 
     done = run(in_transaction(command_settings(), publish))

@@ -11,6 +11,7 @@ import click
 
 from backend.access.rules import SOURCE_SCOPES
 from backend.cli.environment import Fault, command_settings, database_url, run
+from backend.cli.shell import actor_of, as_somebody, reason_of
 from backend.kit.clock import SystemClock
 from backend.kit.postgres import Database, Tx
 from backend.kit.problem import Refusal
@@ -65,6 +66,69 @@ def partner_add(
 
     partner_id = run(in_transaction(command_settings(), add))
     say(as_json, f"Partner {code} is added.", partner=code, partner_id=partner_id)
+
+
+@partner.command("suspend")
+@click.argument("code")
+@as_somebody
+@JSON_OPTION
+def partner_suspend(*, code: str, by: str, reason: str, as_json: bool) -> None:
+    """Suspend the partner CODE: the tokens of all its clients open nothing within a second."""
+    _set_partner_suspended(code, by, reason, suspended=True)
+    say(as_json, f"Partner {code} is suspended.", partner=code, suspended=True)
+
+
+@partner.command("resume")
+@click.argument("code")
+@as_somebody
+@JSON_OPTION
+def partner_resume(*, code: str, by: str, reason: str, as_json: bool) -> None:
+    """Let the suspended partner CODE go on."""
+    _set_partner_suspended(code, by, reason, suspended=False)
+    say(as_json, f"Partner {code} goes on.", partner=code, suspended=False)
+
+
+@partner.command("bound")
+@click.argument("code")
+@click.option(
+    "--checks-a-day",
+    type=click.IntRange(min=1),
+    help="Left out, there is no bound but those of the consents.",
+)
+@as_somebody
+@JSON_OPTION
+def partner_bound(
+    *, code: str, checks_a_day: int | None, by: str, reason: str, as_json: bool
+) -> None:
+    """Bound how many eligibility checks the partner CODE may make on one day of the city."""
+
+    async def work(tx: Tx) -> None:
+        await partner_service.set_checks_a_day(
+            tx,
+            code=code,
+            checks_a_day=checks_a_day,
+            by=actor_of(by),
+            reason=reason_of(reason),
+            now=SystemClock().now(),
+        )
+
+    run(in_transaction(command_settings(), work))
+    bound = "no bound" if checks_a_day is None else f"{checks_a_day} checks a day"
+    say(as_json, f"Partner {code} has {bound}.", partner=code, checks_a_day=checks_a_day)
+
+
+def _set_partner_suspended(code: str, by: str, reason: str, *, suspended: bool) -> None:
+    async def work(tx: Tx) -> None:
+        await partner_service.set_partner_suspended(
+            tx,
+            code=code,
+            suspended=suspended,
+            by=actor_of(by),
+            reason=reason_of(reason),
+            now=SystemClock().now(),
+        )
+
+    run(in_transaction(command_settings(), work))
 
 
 @click.group()
@@ -147,6 +211,40 @@ def client_add_source(*, source: str, jwks: Path, client_id: str | None, as_json
         client_id=added.client_id,
         source=source,
     )
+
+
+@client.command("suspend")
+@click.argument("client_id")
+@as_somebody
+@JSON_OPTION
+def client_suspend(*, client_id: str, by: str, reason: str, as_json: bool) -> None:
+    """Suspend the client CLIENT_ID, whose key may be in wrong hands; its partner's others go on."""
+    _set_client_suspended(client_id, by, reason, suspended=True)
+    say(as_json, f"Client {client_id} is suspended.", client_id=client_id, suspended=True)
+
+
+@client.command("resume")
+@click.argument("client_id")
+@as_somebody
+@JSON_OPTION
+def client_resume(*, client_id: str, by: str, reason: str, as_json: bool) -> None:
+    """Let the suspended client CLIENT_ID go on."""
+    _set_client_suspended(client_id, by, reason, suspended=False)
+    say(as_json, f"Client {client_id} goes on.", client_id=client_id, suspended=False)
+
+
+def _set_client_suspended(client_id: str, by: str, reason: str, *, suspended: bool) -> None:
+    async def work(tx: Tx) -> None:
+        await partner_service.set_client_suspended(
+            tx,
+            client_id=client_id,
+            suspended=suspended,
+            by=actor_of(by),
+            reason=reason_of(reason),
+            now=SystemClock().now(),
+        )
+
+    run(in_transaction(command_settings(), work))
 
 
 async def add_source_client(

@@ -14,6 +14,7 @@ from backend.app import open_vault
 from backend.citizen.rules import parse_national_id
 from backend.cli.environment import Fault, command_settings, database_url, run
 from backend.cli.partner import JSON_OPTION, in_transaction
+from backend.cli.shell import note
 from backend.kit.clock import SystemClock, city_date
 from backend.kit.crypto import Vault
 from backend.kit.postgres import Database, Tx
@@ -107,9 +108,14 @@ async def _subject_of(file: TextIO, vault: Vault, today: date) -> UUID:
 
 
 async def _look(tx: Tx, asked: _Asked, now: datetime) -> service.RecordsLookedAt:
-    return await service.look_at_records(
+    found = await service.look_at_records(
         tx, subject_id=asked.subject_id, actor=asked.actor, reason=asked.reason, now=now
     )
+    thing = f"subject:{asked.subject_id}"
+    await note(
+        tx, by=asked.actor, action="record.looked_at", thing=thing, reason=asked.reason, now=now
+    )
+    return found
 
 
 def _found_facts(asked: _Asked, found: service.RecordsLookedAt, today: date) -> dict[str, Any]:
@@ -149,7 +155,7 @@ def _version_facts(version: RecordVersion, today: date) -> dict[str, Any]:
     }
 
 
-def _take_step(verb: Verb, record_id: UUID, asked: _Asked, *, as_json: bool) -> None:
+def _take_step(verb: Verb, action: str, record_id: UUID, asked: _Asked, *, as_json: bool) -> None:
     """Write the look, then take a step; say what state the record is in.
 
     The look is committed first: a step that is refused tells where the record stands.
@@ -157,7 +163,7 @@ def _take_step(verb: Verb, record_id: UUID, asked: _Asked, *, as_json: bool) -> 
     settings, now = command_settings(), SystemClock().now()
 
     async def work(tx: Tx) -> RecordVersion:
-        return await verb(
+        after = await verb(
             tx,
             subject_id=asked.subject_id,
             record_id=record_id,
@@ -165,6 +171,9 @@ def _take_step(verb: Verb, record_id: UUID, asked: _Asked, *, as_json: bool) -> 
             reason=asked.reason,
             now=now,
         )
+        thing = f"record:{record_id}"
+        await note(tx, by=asked.actor, action=action, thing=thing, reason=asked.reason, now=now)
+        return after
 
     run(in_transaction(settings, lambda tx: _look(tx, asked, now)))
     after = run(in_transaction(settings, work))
@@ -190,7 +199,8 @@ def record_dispute(
     *, record_id: UUID, subject: UUID, actor: str, reason: str, as_json: bool
 ) -> None:
     """Take RECORD_ID out of the score at once, until the dispute was looked at."""
-    _take_step(service.dispute, record_id, _Asked(subject, actor, reason), as_json=as_json)
+    asked = _Asked(subject, actor, reason)
+    _take_step(service.dispute, "record.disputed", record_id, asked, as_json=as_json)
 
 
 @record.command("confirm")
@@ -202,7 +212,8 @@ def record_confirm(
     *, record_id: UUID, subject: UUID, actor: str, reason: str, as_json: bool
 ) -> None:
     """Let disputed RECORD_ID count again: the dispute was looked at and the record stays."""
-    _take_step(service.confirm, record_id, _Asked(subject, actor, reason), as_json=as_json)
+    asked = _Asked(subject, actor, reason)
+    _take_step(service.confirm, "record.confirmed", record_id, asked, as_json=as_json)
 
 
 @record.command("repair")
@@ -214,7 +225,8 @@ def record_repair(
     *, record_id: UUID, subject: UUID, actor: str, reason: str, as_json: bool
 ) -> None:
     """Take adverse RECORD_ID out for good: its authority decided that it is repaired."""
-    _take_step(service.repair, record_id, _Asked(subject, actor, reason), as_json=as_json)
+    asked = _Asked(subject, actor, reason)
+    _take_step(service.repair, "record.repaired", record_id, asked, as_json=as_json)
 
 
 @record.command("purge")
@@ -285,6 +297,14 @@ def record_proof(
             actor=actor,
             reason=reason,
             vault=vault,
+            now=SystemClock().now(),
+        )
+        await note(
+            tx,
+            by=actor,
+            action="record.proof_looked_at",
+            thing=f"source:{source}",
+            reason=reason,
             now=SystemClock().now(),
         )
         return await service.prove_lines(

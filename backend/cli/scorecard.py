@@ -15,6 +15,7 @@ from backend.citizen import service as citizen
 from backend.cli.environment import Fault, command_settings, database_url, run
 from backend.cli.partner import JSON_OPTION, in_transaction, say
 from backend.cli.progress import progress_bar
+from backend.cli.shell import note
 from backend.kit.clock import SystemClock
 from backend.kit.postgres import Database, Tx
 from backend.programme.service.dependence import ProgrammeRules
@@ -80,7 +81,11 @@ def scorecard_submit(*, file: Path, person: str, as_json: bool) -> None:
     text = _read(file)
 
     async def submit(tx: Tx) -> tuple[str, Submitted]:
-        return await service.submit(tx, text=text, submitted_by=person, now=SystemClock().now())
+        now = SystemClock().now()
+        version, outcome = await service.submit(tx, text=text, submitted_by=person, now=now)
+        if outcome is not Submitted.UNCHANGED:
+            await _note(tx, "submitted", version, person)
+        return version, outcome
 
     version, outcome = _proved(file, submit)
     words = f"Scorecard {version} is handed in: make a report, then two people approve it."
@@ -147,6 +152,8 @@ async def _make_report(
                 )
         async with database.write() as tx:
             await service.keep_report(tx, report=report)
+            about = version or (report.champion.version if report.champion else "in-force")
+            await _note(tx, "reported", about, person)
         return report
     finally:
         await database.close()
@@ -181,7 +188,7 @@ def scorecard_approve(*, version: str, report_id: UUID, person: str, as_json: bo
     """
 
     async def approve(tx: Tx) -> bool:
-        return await service.approve(
+        is_in_force = await service.approve(
             tx,
             version=version,
             report_id=report_id,
@@ -189,6 +196,8 @@ def scorecard_approve(*, version: str, report_id: UUID, person: str, as_json: bo
             dependants=ProgrammeRules(),
             now=SystemClock().now(),
         )
+        await _note(tx, "approved", version, person)
+        return is_in_force
 
     settings = command_settings()
     try:
@@ -290,6 +299,11 @@ def _facts_of(each: ListedScorecard) -> dict[str, Any]:
     }
     built: dict[str, Any] = msgspec.to_builtins(facts)
     return built
+
+
+async def _note(tx: Tx, word: str, version: str, person: str) -> None:
+    now = SystemClock().now()
+    await note(tx, by=person, action=f"scorecard.{word}", thing=f"scorecard:{version}", now=now)
 
 
 def _read(file: Path) -> str:

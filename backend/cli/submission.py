@@ -16,6 +16,7 @@ import click
 from backend.app import open_vault
 from backend.cli.environment import Fault, command_settings, database_url, run
 from backend.cli.progress import progress_bar
+from backend.cli.shell import note
 from backend.kit.clock import SystemClock
 from backend.kit.crypto import Vault
 from backend.kit.postgres import Database
@@ -192,8 +193,10 @@ async def _write_errors(
         async with database.read() as tx:
             await record.get_submission_of_any(tx, submission_id=submission_id)
             layout = await record.find_layout(tx, submission_id=submission_id)
+        is_noted = False
 
         async def look(lines: list[bytes]) -> None:
+            nonlocal is_noted
             async with database.write() as tx:
                 await record.look_at_lines(
                     tx,
@@ -205,6 +208,16 @@ async def _write_errors(
                     vault=vault,
                     now=SystemClock().now(),
                 )
+                if not is_noted:  # one look, however many pieces the lines come in
+                    await note(
+                        tx,
+                        by=looker.actor,
+                        action="submission.looked_at",
+                        thing=f"submission:{submission_id}",
+                        reason=looker.reason,
+                        now=SystemClock().now(),
+                    )
+            is_noted = True
 
         async for piece in csv_of_faults(
             database, vault, submission_id=submission_id, encoding=layout.encoding, look=look
