@@ -40,7 +40,7 @@ _ALWAYS = ("parameter_invalid", "scope_insufficient", "token_invalid")
 async def list_partner_deliveries(
     operator: NamedDependency[OperatorPrincipal],
     db: NamedDependency[Database],
-    partner: Annotated[str, QueryParameter(max_length=64)],
+    partner_code: Annotated[str, QueryParameter(name="partner", max_length=64)],
     delivery_state: Annotated[State | None, QueryParameter(name="state")] = None,
     cursor: Cursor = None,
     page_size: PageSize = PAGE_SIZE_DEFAULT,
@@ -48,7 +48,7 @@ async def list_partner_deliveries(
     """List what was or will be sent to a partner, newest first. It holds nothing about citizens."""
     assert operator.operator_id
     async with db.read() as tx:
-        partner_id = await service.partner_id_of(tx, code=partner)
+        partner_id = await service.partner_id_of(tx, code=partner_code)
         page = await service.list_deliveries(
             tx, partner_id=partner_id, state=delivery_state, cursor=cursor, page_size=page_size
         )
