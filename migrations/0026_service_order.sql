@@ -12,6 +12,7 @@ CREATE TABLE service_order (
     programme_code text NOT NULL,
     programme_version bigint NOT NULL,
     decision_id uuid NOT NULL,
+    -- Another one when the first had run out before the citizen confirmed.
     reservation_id uuid NOT NULL,
     -- The partner's own number of it.
     reference text NOT NULL,
@@ -77,7 +78,7 @@ CREATE INDEX obligation_partner ON obligation (partner_id, obligation_id);
 
 GRANT SELECT, INSERT, DELETE ON service_order TO creditplus_app;
 GRANT UPDATE (
-    state, confirmed_by, amount_fen, credit_fen, settled_fen, performance, revision, activated_at,
-    ended_at
+    reservation_id, state, confirmed_by, amount_fen, credit_fen, settled_fen, performance, revision,
+    activated_at, ended_at
 ) ON service_order TO creditplus_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON exposure, obligation TO creditplus_app;

@@ -145,6 +145,10 @@ OWED_STEPS: tuple[Step, ...] = (
         notice="obligation.standing",
     ),
     Step(
+        *("give_up", Who.CITIZEN, (Owed.CONTESTED,), Owed.ANNOUNCED),
+        "the citizen takes the case back; the day it stands on is the old one",
+    ),
+    Step(
         *("reject", Who.REVIEWER, (Owed.CONTESTED,), None),
         "the case was decided for the citizen",
         topic="obligation.ended",

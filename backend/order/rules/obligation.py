@@ -17,7 +17,6 @@ from backend.order.rules.machine import Owed, next_owed
 from backend.order.rules.order import Order
 
 CASE_KIND = "obligation"
-TEXT_CHARACTERS_MAX = 2_000
 # The least a programme may wait, and how far the calendar is read for it.
 WAITING_WORKING_DAYS_MIN = 5
 _CALENDAR_DAYS_PER_WORKING_DAY = 3
@@ -112,6 +111,11 @@ def standing(obligation: Obligation, *, today: date) -> Obligation:
 def upheld(obligation: Obligation) -> Obligation:
     """Let one stand that was contested and looked at."""
     return _moved(obligation, next_owed(obligation.state, "uphold"))
+
+
+def given_up(obligation: Obligation) -> Obligation:
+    """Let one go on as announced whose citizen took the case back."""
+    return _moved(obligation, next_owed(obligation.state, "give_up"))
 
 
 def check_end(obligation: Obligation, ended_by: EndedBy) -> int:

@@ -11,8 +11,10 @@ from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
+from msgspec import UNSET
 
 from backend.kit.problem import Refusal
+from backend.oauth.rules.request import order_detail_of
 from backend.order.rules.machine import State, next_state
 from backend.programme.rules.benefit import (
     Benefit,
@@ -22,7 +24,6 @@ from backend.programme.rules.benefit import (
 )
 from backend.record.rules.personal import holds_personal_number
 
-DETAIL_TYPE = "service_order"
 CONFIRM_WITHIN = timedelta(days=30)
 AMOUNT_FEN_MAX = 100_000_000
 REFERENCE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}$"
@@ -87,13 +88,11 @@ def consent_for(details: Sequence[Mapping[str, Any]], programme_code: str) -> Or
 
     Raises Refusal insufficient_authorization_details.
     """
-    for detail in details:
-        if detail.get("type") == DETAIL_TYPE and detail.get("programme") == programme_code:
-            return OrderConsent(
-                confirm="consent" if detail.get("confirm") == "consent" else "citizen",
-                amount_max_fen=detail.get("amount_max_fen"),
-            )
-    raise Refusal("insufficient_authorization_details")
+    detail = order_detail_of(details, programme_code)
+    if detail is None:
+        raise Refusal("insufficient_authorization_details")
+    most = detail.amount_max_fen
+    return OrderConsent(detail.confirm, None if most is UNSET else most)
 
 
 def check_asked(asked: Asked, consent: OrderConsent) -> None:
@@ -139,12 +138,14 @@ def created(order: Order) -> Order:
     return _checked(order, None)
 
 
-def activated(order: Order, *, by: ConfirmedBy, now: datetime) -> Order:
+def activated(order: Order, *, by: ConfirmedBy, reservation_id: UUID, now: datetime) -> Order:
     """Confirm an order; raises Refusal order_state_conflict, also when its time is over."""
     state = next_state(order.state, "confirm" if by == "citizen" else "start")
     if now >= order.confirm_by:
         raise Refusal("order_state_conflict", state=State.EXPIRED.value)
-    return _moved(order, state=state, confirmed_by=by, activated_at=now)
+    return _moved(
+        order, state=state, confirmed_by=by, reservation_id=reservation_id, activated_at=now
+    )
 
 
 def lowered(order: Order, amount_fen: int) -> Order:

@@ -48,7 +48,8 @@ async def save_order(tx: Tx, order: Order) -> bool:
     count = await tx.execute(
         """UPDATE service_order
            SET state = $4, confirmed_by = $5, amount_fen = $6, credit_fen = $7, settled_fen = $8,
-               performance = $9, revision = $3, activated_at = $10, ended_at = $11
+               performance = $9, revision = $3, activated_at = $10, ended_at = $11,
+               reservation_id = $12
            WHERE subject_id = $1 AND order_id = $2 AND revision = $3 - 1
              AND amount_fen >= $6 AND credit_fen >= $7""",
         order.subject_id,
@@ -62,6 +63,7 @@ async def save_order(tx: Tx, order: Order) -> bool:
         order.performance,
         order.activated_at,
         order.ended_at,
+        order.reservation_id,
     )
     return count == 1
 
@@ -139,20 +141,18 @@ async def lock_all(tx: Tx, subject_id: UUID) -> list[Order]:
     )
 
 
-async def lock_overdue(tx: Tx, now: datetime) -> Order | None:
-    """Return and hold one order whose time to be confirmed is over; None when there is none left.
-
-    One that somebody else holds is left to them.
-    """
-    return await tx.fetch_optional(
+async def list_overdue(tx: ReadTx, now: datetime, *, limit: int) -> list[Order]:
+    """Return orders whose time to be confirmed is over, longest first."""
+    return await tx.fetch_all(
         Order,
         """SELECT subject_id, order_id, partner_id, client_id, consent_id, programme_code,
                   programme_version, decision_id, reservation_id, reference, state, confirmed_by,
                   opened_fen, amount_fen, credit_fen, settled_fen, performance, revision,
                   created_at, confirm_by, activated_at, ended_at
            FROM service_order WHERE state = 'created' AND confirm_by <= $1
-           ORDER BY confirm_by LIMIT 1 FOR UPDATE SKIP LOCKED""",
+           ORDER BY confirm_by, order_id LIMIT $2""",
         now,
+        limit,
     )
 
 

@@ -1,0 +1,209 @@
+"""Opening an order: the benefit is decided and all it needs is taken, in one transaction."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from backend.access.authenticate import TokenRefused
+from backend.citizen import service as citizen
+from backend.kit.crypto import Vault
+from backend.kit.ids import new_id
+from backend.kit.postgres import Tx
+from backend.kit.problem import Refusal, Unavailable
+from backend.order.rules import exposure as exposure_rules
+from backend.order.rules import order as rules
+from backend.order.rules.machine import State
+from backend.order.rules.order import Allowance, Asked, Order, OrderConsent
+from backend.order.service import holding
+from backend.order.service.telling import tell_of_order
+from backend.order.store import order as store
+from backend.programme import service as programme
+from backend.programme.rules.document import OrderTerms, Programme
+from backend.programme.rules.eligibility import (
+    ConsentGone,
+    EligibilityAnswer,
+    EligibilityCheck,
+    LookRaced,
+    LooksSpent,
+)
+from backend.programme.service import promise
+
+# Another process took the number of this look; each try sees one more of theirs.
+_ATTEMPTS_MAX = 8
+
+
+class Opener(msgspec.Struct, frozen=True):
+    """Who opens an order: a partner's client, for the citizen its token stands for."""
+
+    subject_id: UUID
+    consent_id: UUID
+    partner_id: UUID
+    client_id: str
+    details: Sequence[Mapping[str, Any]]
+
+
+async def open_order(
+    tx: Tx, *, opener: Opener, asked: Asked, vault: Vault, now: datetime
+) -> Order | None:
+    """Open an order for a citizen, or return the one this number was opened with before.
+
+    None says that the benefit is not open for it, whatever the cause; the look and the decision
+    stay, so the caller commits. Raises Refusal insufficient_authorization_details,
+    order_amount_too_large, order_reference_invalid, order_reference_taken, too_many_requests,
+    unavailable; TokenRefused when the consent has ended meanwhile.
+    """
+    consent = rules.consent_for(opener.details, asked.programme_code)
+    rules.check_asked(asked, consent)
+    known = await _find_known(tx, opener, asked)
+    if known is not None:
+        return known
+    # Before anything else is locked: leaving takes it first, too.
+    await citizen.hold_participation(tx, subject_id=opener.subject_id)
+    answer = await _decide(tx, opener, asked, vault=vault, now=now)
+    if not answer.eligible:
+        return None
+    assert answer.decision_id is not None, "a yes can be proved"
+    promised = await promise.get_decided_version(
+        tx, subject_id=opener.subject_id, decision_id=answer.decision_id
+    )
+    terms, cap_fen = promised.document.order, rules.cap_fen_of(promised.document.benefit)
+    if terms is None or cap_fen is None:
+        return None
+    open_now = await store.lock_exposure(tx, opener.subject_id)
+    # Somebody else may have been at the same number, and was first.
+    known = await _find_known(tx, opener, asked)
+    if known is not None:
+        return known
+    limit = await holding.exposure_limit(tx, subject_id=opener.subject_id)
+    credit = rules.credit_of(
+        asked.amount_fen,
+        Allowance(
+            cap_fen=cap_fen,
+            order_max_fen=terms.amount_max_fen,
+            free_fen=exposure_rules.free_fen(open_now.open_fen, limit),
+        ),
+    )
+    if credit == 0:
+        return None
+    order = await _create(
+        tx,
+        opener,
+        asked,
+        promised=promised,
+        credit_fen=credit,
+        decision_id=answer.decision_id,
+        at_once=_starts_at_once(terms, consent),
+        now=now,
+    )
+    if order is None:
+        return None
+    raised = await store.raise_exposure(tx, opener.subject_id, credit, limit_fen=limit)
+    assert raised, "the exposure is held, and there was room"
+    return order
+
+
+def _starts_at_once(terms: OrderTerms, consent: OrderConsent) -> bool:
+    return terms.confirm == "consent" and consent.confirm == "consent"
+
+
+async def _find_known(tx: Tx, opener: Opener, asked: Asked) -> Order | None:
+    known = await store.find_by_reference(
+        tx,
+        subject_id=opener.subject_id,
+        partner_id=opener.partner_id,
+        reference=asked.reference,
+    )
+    if known is not None:
+        rules.check_same(known, asked)
+    return known
+
+
+async def _decide(
+    tx: Tx, opener: Opener, asked: Asked, *, vault: Vault, now: datetime
+) -> EligibilityAnswer:
+    """Decide about the benefit as for any check, and write decision and look."""
+    check = EligibilityCheck(
+        subject_id=opener.subject_id,
+        consent_id=opener.consent_id,
+        partner_id=opener.partner_id,
+        client_id=opener.client_id,
+        programme_code=asked.programme_code,
+    )
+    for _ in range(_ATTEMPTS_MAX):
+        (outcome,) = await programme.check_eligibility(tx, checks=[check], vault=vault, now=now)
+        if isinstance(outcome, EligibilityAnswer):
+            return outcome
+        if isinstance(outcome, ConsentGone):
+            raise TokenRefused("invalid_token", "the token is unknown, expired or revoked")
+        if isinstance(outcome, LooksSpent):
+            raise Refusal("too_many_requests", retry_after_seconds=outcome.retry_after_seconds)
+        assert isinstance(outcome, LookRaced), "there is no other outcome"
+    raise Unavailable("eligibility")
+
+
+async def _create(
+    tx: Tx,
+    opener: Opener,
+    asked: Asked,
+    *,
+    promised: Programme,
+    credit_fen: int,
+    decision_id: UUID,
+    at_once: bool,
+    now: datetime,
+) -> Order | None:
+    """Reserve and write an order, and tell of it; None when the budget has no room."""
+    confirm_by = now + rules.CONFIRM_WITHIN
+    budget = promised.document.budget
+    until = holding.reserved_until(
+        None if budget is None else budget.reservation_minutes, confirm_by=confirm_by, now=now
+    )
+    reservation_id = await holding.reserve(
+        tx,
+        subject_id=opener.subject_id,
+        promised=promised,
+        partner_id=opener.partner_id,
+        credit_fen=credit_fen,
+        expires_at=None if at_once else until,
+        now=now,
+    )
+    if reservation_id is None:
+        return None
+    order = rules.created(
+        Order(
+            subject_id=opener.subject_id,
+            order_id=new_id(now),
+            partner_id=opener.partner_id,
+            client_id=opener.client_id,
+            consent_id=opener.consent_id,
+            programme_code=asked.programme_code,
+            programme_version=promised.document.version,
+            decision_id=decision_id,
+            reservation_id=reservation_id,
+            reference=asked.reference,
+            state=State.CREATED,
+            confirmed_by=None,
+            opened_fen=asked.amount_fen,
+            amount_fen=asked.amount_fen,
+            credit_fen=credit_fen,
+            settled_fen=None,
+            performance=None,
+            revision=1,
+            created_at=now,
+            confirm_by=confirm_by,
+            activated_at=None,
+            ended_at=None,
+        )
+    )
+    if not at_once:
+        await store.insert_order(tx, order)
+        await tell_of_order(tx, order, "open", now=now)
+        return order
+    active = rules.activated(order, by="consent", reservation_id=reservation_id, now=now)
+    await store.insert_order(tx, active)
+    await tell_of_order(tx, order, "open", now=now, to_citizen=False)
+    await tell_of_order(tx, active, "start", now=now)
+    return active
