@@ -164,6 +164,27 @@ async def set_partner_suspended(
     return partner
 
 
+async def set_checks_a_day(
+    tx: Tx, *, code: str, checks_a_day: int | None, by: Actor, reason: str, now: datetime
+) -> None:
+    """Bound how many eligibility checks a partner may make on one day; None takes the bound away.
+
+    It holds from the next check on, today's included. Raises Refusal partner_unknown.
+    """
+    assert checks_a_day is None or checks_a_day >= 1, "who may ask nothing is suspended"
+    if not is_code(code) or not await store.set_checks_a_day(tx, code, checks_a_day):
+        raise Refusal("partner_unknown", partner=code)
+    await ledger.note_action(
+        tx,
+        by=by,
+        action="partner.checks_bounded",
+        thing=f"partner:{code}",
+        reason=reason,
+        facts={"checks_a_day": checks_a_day},
+        now=now,
+    )
+
+
 async def set_client_suspended(
     tx: Tx, *, client_id: str, suspended: bool, by: Actor, reason: str, now: datetime
 ) -> Client:

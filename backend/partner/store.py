@@ -69,6 +69,14 @@ async def set_partner_suspended(tx: Tx, code: str, *, suspended_at: datetime | N
     return changed == 1
 
 
+async def set_checks_a_day(tx: Tx, code: str, checks_a_day: int | None) -> bool:
+    """Bound how often a partner may check in a day, or take the bound away; False if unknown."""
+    changed = await tx.execute(
+        """UPDATE partner SET checks_a_day = $2 WHERE code = $1""", code, checks_a_day
+    )
+    return changed == 1
+
+
 async def set_client_suspended(tx: Tx, client_id: str, *, suspended_at: datetime | None) -> bool:
     """Suspend a client or let it go on; False when that is how it was."""
     changed = await tx.execute(

@@ -25,6 +25,7 @@ from backend.kit.ids import new_id, new_token, token_hash
 from backend.kit.postgres import Tx
 from backend.oauth import service as oauth
 from backend.partner import service as partner
+from backend.partner.rules import scopes_of
 from backend.programme import service as programme
 from backend.programme.rules.eligibility import EligibilityCheck
 from backend.score import service as score
@@ -105,7 +106,7 @@ class City:
                 client_id=client.client_id,
                 jwks=jwks_of(client.key),
                 redirect_uris=[REDIRECT_URI],
-                scopes=["eligibility:verify"],
+                scopes=sorted(scopes_of(kind)),
                 now=now,
                 **names,
             )

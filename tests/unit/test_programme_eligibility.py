@@ -49,6 +49,7 @@ EVIDENCE = Evidence(
     consent_expires_at=NOW + timedelta(days=30),
     per_day=50,
     looks_today=0,
+    checks_a_day=None,
     partner_code="city-library",
     partner_kind="merchant",
     partner_name_zh="市图书馆",

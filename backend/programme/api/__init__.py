@@ -1,5 +1,5 @@
 """Programmes over HTTP: what citizens get and do, and what partners verify."""
 
-from backend.programme.api import citizen, partner
+from backend.programme.api import citizen, decision, partner
 
-ROUTES = [*citizen.ROUTES, *partner.ROUTES]
+ROUTES = [*citizen.ROUTES, *decision.ROUTES, *partner.ROUTES]

@@ -53,7 +53,7 @@ class ConsentGone(msgspec.Struct, frozen=True):
 
 
 class LooksSpent(msgspec.Struct, frozen=True):
-    """The consent's looks of this day are used up; nothing was disclosed."""
+    """The looks of this day, the consent's or the partner's, are used up; nothing was disclosed."""
 
     retry_after_seconds: int
 
@@ -70,7 +70,8 @@ class Evidence(msgspec.Struct, frozen=True):
 
     `position` is the place of the check in its batch. A digest names a programme version; the
     promised one is that of the running enrolment. What is known of the score is None where there
-    is none; `dimensions` are in the order of DIMENSIONS.
+    is none; `dimensions` are in the order of DIMENSIONS. `checks_a_day` bounds the partner
+    over all its consents; None is no bound.
     """
 
     position: int
@@ -78,6 +79,7 @@ class Evidence(msgspec.Struct, frozen=True):
     consent_expires_at: datetime
     per_day: int
     looks_today: int
+    checks_a_day: int | None
     partner_code: str
     partner_kind: str
     partner_name_zh: str

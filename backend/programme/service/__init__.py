@@ -44,12 +44,14 @@ from backend.programme.service.publication import (
     publish,
     publish_packaged,
 )
+from backend.programme.service.told import Told, get_told
 from backend.programme.service.verification import check_eligibility
 
 __all__ = [
     "Publication",
     "PublishedProgramme",
     "SignedDryRun",
+    "Told",
     "approve",
     "check_eligibility",
     "draft",
@@ -60,6 +62,7 @@ __all__ = [
     "find_programme",
     "get_dry_run",
     "get_offer",
+    "get_told",
     "get_version",
     "get_vocabulary",
     "is_authentic",

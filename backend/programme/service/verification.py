@@ -25,6 +25,7 @@ from backend.programme.rules.eligibility import (
     Outcome,
     Verdict,
 )
+from backend.programme.service.allowance import Allowance
 from backend.programme.service.publication import programmes_by_digest
 from backend.programme.store import eligibility as store
 from backend.score import service as score
@@ -50,6 +51,8 @@ async def check_eligibility(
     programmes = await programmes_by_digest(tx, digests)
     scored = {e.scorecard_digest for e in found.values() if e.scorecard_digest is not None}
     scorecards = await score.scorecards_by_digest(tx, scored)
+    bounds = {checks[at].partner_id: evidence.checks_a_day for at, evidence in found.items()}
+    allowance = await Allowance.of(tx, bounds, day=day)
     looks: Counter[tuple[UUID, UUID]] = Counter()
     # Sealing is the same work for a citizen without a key of their own; the result is dropped.
     decoy_key = vault.new_data_key()
@@ -62,7 +65,7 @@ async def check_eligibility(
             continue
         looks[check.subject_id, check.consent_id] += 1
         look_number = evidence.looks_today + looks[check.subject_id, check.consent_id]
-        if look_number > evidence.per_day:
+        if look_number > evidence.per_day or not allowance.take(check.partner_id):
             outcomes.append(LooksSpent(rules.seconds_to_midnight(now)))
             continue
         current, promised = programmes[evidence.current_digest], None
@@ -92,6 +95,10 @@ async def check_eligibility(
         for position, decision in decisions.items():
             if decision.decision_id not in written:
                 outcomes[position] = LookRaced()
+        await allowance.save(
+            tx,
+            [each.check.partner_id for each in decisions.values() if each.decision_id in written],
+        )
     return outcomes
 
 
