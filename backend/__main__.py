@@ -31,6 +31,7 @@ COMMANDS: Final = {
     "seed": "data",
     "serve": "process",
     "submission": "submission",
+    "webhook": "webhook",
     "worker": "process",
 }
 
