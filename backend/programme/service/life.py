@@ -16,6 +16,7 @@ from backend.ledger.rules import Actor
 from backend.programme.rules import life as rules
 from backend.programme.rules.document import Programme
 from backend.programme.rules.life import Version
+from backend.programme.service.limit import set_limits
 from backend.programme.service.publication import load, programmes_by_digest
 from backend.programme.store import dry_run as dry_run_store
 from backend.programme.store import life as store
@@ -91,8 +92,8 @@ async def approve(
     """
     found = await _locked(tx, code, version)
     rules.check_decision(found, by=by.login, step="approve")
-    # No other scorecard comes into force until this is done, and the programme's row is held by
-    # whoever comes first: an approval rests on what is live now.
+    # Whoever comes second sees what is live now, and that their dry run was made beside another.
+    await store.lock_programme(tx, code)
     programme = await _proved(tx, found.text)
     live = await programme_store.find_programme(tx, code)
     rules.check_dry_run(
@@ -111,6 +112,7 @@ async def approve(
     assert approved, "the row is held, and is submitted"
     if not await programme_store.save_seats_total(tx, code, programme.document.seats):
         raise Refusal("programme_seats_taken", programme=code)
+    await set_limits(tx, programme=programme, by_whom=by.login, reason=reason, now=now)
     facts = {"dry_run_id": str(dry_run_id), "digest": found.digest.hex()}
     await _note_version(tx, found, "approved", by=by, reason=reason, now=now, facts=facts)
     return await get_version(tx, code=code, version=version)

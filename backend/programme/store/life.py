@@ -67,6 +67,19 @@ class PartnerRow(msgspec.Struct, frozen=True):
     partner_id: UUID
 
 
+async def lock_programme(tx: Tx, programme_code: str) -> None:
+    """Let nobody else bring a version of a programme live until the transaction ends.
+
+    A lock on the code, for a new programme has no row yet.
+    """
+    await tx.fetch_value(
+        str,
+        """SELECT coalesce(pg_advisory_xact_lock(
+             hashtextextended('programme|' || $1::text, 0))::text, '')""",
+        programme_code,
+    )
+
+
 async def insert_draft(
     tx: Tx, programme: Programme, *, text: str, by: str, drafted_at: datetime
 ) -> bool:
