@@ -13,9 +13,10 @@ from typing import Any, Final
 import click
 from joserfc.jwk import ECKey
 
-from backend.access.rules import Scope
-from backend.app import open_vault
+from backend.app import Participation, open_vault
 from backend.calendar import service as calendar
+from backend.cli.city import sandbox
+from backend.cli.city.handin import find_city
 from backend.cli.environment import Fault
 from backend.cli.partner import add_source_client
 from backend.cli.stopping import Stop
@@ -23,7 +24,7 @@ from backend.kit.clock import SystemClock
 from backend.kit.postgres import Database, Tx
 from backend.oauth import service as oauth
 from backend.partner import service as partner
-from backend.partner.rules import DEMO_KID_PREFIX
+from backend.partner.rules import DEMO_KID_PREFIX, scopes_of
 from backend.programme import service as programme
 from backend.record import service as record
 from backend.score import service as score
@@ -101,6 +102,7 @@ def ensure_city(
             )
     if CLIENT not in known:
         _seed(environment, citizens, stop)
+    stop.run(_bring_in_subjects(settings))
     if SOURCE_CLIENT not in known:
         stop.run(_add_source(settings))
     if CLIENT not in known:
@@ -148,6 +150,25 @@ def _seed(environment: Mapping[str, str], citizens: int, stop: Stop) -> None:
         raise Fault("the demo city could not be made")
 
 
+async def _bring_in_subjects(settings: Settings) -> None:
+    """Bring in the sandbox's test subjects, on the day of the city that is there."""
+    assert settings.database_url is not None
+    found = find_city(_demo(settings))
+    if found is None:
+        return
+    database = await Database.open(settings.database_url, size=1)
+    try:
+        await sandbox.bring_in(
+            database,
+            as_of=found.as_of,
+            hooks=Participation(),
+            vault=open_vault(settings),
+            clock=SystemClock(),
+        )
+    finally:
+        await database.close()
+
+
 async def _add_source(settings: Settings) -> None:
     jwk = _ensure_client_key(_demo(settings), SOURCE_CLIENT, source=SOURCE)
     async with _transaction(settings) as tx:
@@ -181,7 +202,7 @@ async def _add_library(settings: Settings) -> None:
             name_en="Library lending desk",
             jwks={"keys": [jwk]},
             redirect_uris=[REDIRECT_URI],
-            scopes=[str(Scope.ELIGIBILITY_VERIFY)],
+            scopes=sorted(scopes_of("merchant")),
             now=now,
         )
 
@@ -219,6 +240,7 @@ def ready_lines(settings: Settings) -> Iterator[str]:
     yield "Demo identities:"
     for name, national_id, phone in _people(demo):
         yield f"  citizen     {name} {national_id} {phone}  {SHOWN_PEOPLE[name]}"
+    yield "  subjects    one for each answer a partner can get: see docs/sandbox.md"
     yield f"  partner     {PARTNER}, client {CLIENT}, key in {demo / CLIENT}.json"
     yield f"  department  {SOURCE}, client {SOURCE_CLIENT}, key in {demo / SOURCE_CLIENT}.json,"
     yield f"              hands in files like those in {demo}/submissions/"

@@ -12,6 +12,7 @@ import msgspec
 from backend.citizen import service as citizen
 from backend.citizen.ports import (
     FileIdentityRegister,
+    IdentityRegister,
     ParticipationHooks,
     identity_digest,
 )
@@ -159,7 +160,7 @@ async def join(
     for place, person in enumerate(people):
         try:
             async with database.write() as tx:
-                count += await _join(
+                count += await join_one(
                     tx,
                     person,
                     place=place,
@@ -176,16 +177,20 @@ async def join(
     return count
 
 
-async def _join(
+async def join_one(
     tx: Tx,
     person: NamedPerson,
     *,
     place: int,
-    identity: FileIdentityRegister,
+    identity: IdentityRegister,
     hooks: ParticipationHooks,
     vault: Vault,
     now: datetime,
 ) -> bool:
+    """Let somebody register and join; False when they take part already.
+
+    Raises Refusal account_exists for one who has an account and left.
+    """
     name, national_id, phone = person
     subject_id = vault.subject_id(national_id)
     if await citizen.get_participation(tx, subject_id=subject_id) is not None:
