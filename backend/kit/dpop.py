@@ -2,6 +2,7 @@
 
 import re
 from datetime import datetime
+from functools import lru_cache
 from hashlib import sha256
 from hmac import compare_digest
 from urllib.parse import SplitResult, unquote_to_bytes, urlsplit
@@ -10,11 +11,14 @@ import msgspec
 
 from backend.kit.jose import (
     ALGORITHMS,
+    KEY_CACHE_SIZE,
     JoseError,
     PublicJwk,
+    PublicKey,
+    decode_segment,
     encode_base64url,
     import_public_key,
-    split_jws,
+    split_segments,
     verify,
 )
 
@@ -23,6 +27,9 @@ PROOF_AGE_MAX_SECONDS = 60
 PROOF_AHEAD_MAX_SECONDS = 10
 # How long a used `jti` is remembered: the whole window, and 20 s for processes whose clocks differ.
 PROOF_REPLAY_TTL_SECONDS = PROOF_AGE_MAX_SECONDS + PROOF_AHEAD_MAX_SECONDS + 20
+
+# The header of the longest key that is allowed has 900 characters or so; a longer one isn't kept.
+_HEADER_KEPT_MAX = 1_024
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _PERCENT = re.compile(rb"%[0-9A-Fa-f]{2}")
@@ -86,13 +93,9 @@ def verify_proof(
     authorization server. Raises DpopError("invalid_dpop_proof").
     """
     try:
-        jws = split_jws(proof)
-        header = _decode_header(jws.header)
+        jws = split_segments(proof)
+        key = _key_in(jws.header)
         claims = _decode_claims(jws.payload)
-        _check_header(header)
-        key = import_public_key(header.jwk)
-        if key.algorithm != header.alg:
-            raise _invalid("the key doesn't fit the algorithm")
         verify(jws, key)
     except (JoseError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise _invalid(f"the proof is not a DPoP proof JWT: {_reason(error)}") from error
@@ -114,6 +117,24 @@ def _invalid(description: str) -> DpopError:
 def _reason(error: Exception) -> str:
     # A decoder's message quotes the sender's bytes; ours say what is wrong and nothing else.
     return str(error) if isinstance(error, JoseError) else "its JSON has not the required shape"
+
+
+def _key_in(segment: bytes) -> PublicKey:
+    """Return the key in a proof's header, which is the same for each proof of one key."""
+    return _known_key_in(segment) if len(segment) <= _HEADER_KEPT_MAX else _read_key(segment)
+
+
+def _read_key(segment: bytes) -> PublicKey:
+    header = _decode_header(decode_segment(segment))
+    _check_header(header)
+    key = import_public_key(header.jwk)
+    if key.algorithm != header.alg:
+        raise _invalid("the key doesn't fit the algorithm")
+    return key
+
+
+# Of a header that is refused nothing is kept.
+_known_key_in = lru_cache(maxsize=KEY_CACHE_SIZE)(_read_key)
 
 
 def _check_header(header: _Header) -> None:

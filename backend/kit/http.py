@@ -26,8 +26,8 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from backend.kit.clock import SystemClock
 from backend.kit.ids import new_id
-from backend.kit.log import get_log
-from backend.kit.metric import REFUSALS, REQUEST_SECONDS
+from backend.kit.log import get_log, log_request
+from backend.kit.metric import REFUSALS, observe_request
 from backend.kit.page import CURSOR_CHARACTERS_MAX, PAGE_SIZE_MAX
 from backend.kit.problem import PROBLEMS, Refusal
 from backend.kit.wire import MORE_TIME
@@ -247,9 +247,6 @@ class RequestLog(ASGIMiddleware):
 
     scopes = (ScopeType.HTTP,)
 
-    def __init__(self) -> None:
-        self._log = log.bind()  # made once, not for each line
-
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """Time the request and log what became of it."""
         request_id = _request_id(scope)
@@ -274,13 +271,14 @@ class RequestLog(ASGIMiddleware):
             seconds = time.perf_counter() - started
             route = str(scope.get("path_template") or "unmatched")
             method = cast("HTTPScope", scope)["method"]
-            REQUEST_SECONDS.labels(method, route, str(status)).observe(seconds)
-            self._log.info(
-                "request",
+            observe_request(method, route, status, seconds)
+            log_request(
+                component=__name__,
+                request_id=request_id,
                 method=method,
                 route=route,
                 status=status,
-                duration_ms=round(seconds * 1000, 2),
+                seconds=seconds,
             )
             structlog.contextvars.unbind_contextvars("request_id")
 

@@ -4,9 +4,11 @@ A log line names what happened and where, by ids that mean nothing outside the s
 headers, tokens, names, phones, national ids and subject ids have no key, so they have no way in.
 """
 
+import asyncio
 import logging
 import sys
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, TextIO
 
 import msgspec
 import structlog
@@ -48,6 +50,8 @@ ALLOWED_KEYS = frozenset(
 )
 
 _strict = False
+_out: TextIO = sys.stderr
+_waiting: list[bytes] = []
 
 
 class ForbiddenLogKey(AssertionError):
@@ -85,8 +89,8 @@ def _plain_error(
 
 def configure_logs(*, strict: bool) -> None:
     """Write JSON lines to stderr; `strict` turns a forbidden key into an error (tests, demo)."""
-    global _strict  # noqa: PLW0603 - the process has one log, configured once at its door
-    _strict = strict
+    global _strict, _out
+    _strict, _out = strict, sys.stderr
     # Libraries may put addresses, arguments or tokens into their messages: only warnings of
     # theirs are kept, and of those only the logger's name.
     logging.basicConfig(level=logging.WARNING, handlers=[_LibraryHandler()], force=True)
@@ -107,6 +111,48 @@ def configure_logs(*, strict: bool) -> None:
 
 def _encode(event: structlog.typing.EventDict, **_: Any) -> str:
     return msgspec.json.encode(event, enc_hook=repr, order="sorted").decode()
+
+
+class RequestLine(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="request"):
+    """The line of one request: the same line as any other, and made at a tenth of the cost."""
+
+    at: datetime
+    component: str
+    duration_ms: float
+    level: str = "info"
+    method: str
+    request_id: str
+    route: str
+    status: int
+
+
+assert {*RequestLine.__struct_fields__, "event"} <= ALLOWED_KEYS, "a request has no keys of its own"
+_encode_line = msgspec.json.Encoder(order="sorted").encode
+
+
+def log_request(
+    *, component: str, request_id: str, method: str, route: str, status: int, seconds: float
+) -> None:
+    """Log one request; those that end in one turn of the event loop are written together."""
+    line = RequestLine(
+        at=datetime.now(UTC),
+        component=component,
+        duration_ms=round(seconds * 1000, 2),
+        method=method,
+        request_id=request_id,
+        route=route,
+        status=status,
+    )
+    if not _waiting:
+        asyncio.get_running_loop().call_soon(_write_lines)
+    _waiting.append(_encode_line(line))
+
+
+def _write_lines() -> None:
+    lines = b"\n".join((*_waiting, b"")).decode()
+    _waiting.clear()
+    _out.write(lines)
+    _out.flush()
 
 
 class _LibraryHandler(logging.Handler):

@@ -46,6 +46,18 @@ WEBHOOK_PAUSES = Counter(
 )
 
 
+_request_seconds: dict[tuple[str, str, int], Histogram] = {}
+
+
+def observe_request(method: str, route: str, status: int, seconds: float) -> None:
+    """Count one request; what is kept of each kind is found without making its labels again."""
+    kept = _request_seconds.get((method, route, status))
+    if kept is None:
+        kept = REQUEST_SECONDS.labels(method, route, str(status))
+        _request_seconds[method, route, status] = kept
+    kept.observe(seconds)
+
+
 def serve_metrics(host: str, port: int) -> None:
     """Serve /metrics in a thread of its own; raises OSError when the port is taken."""
     start_http_server(port, addr=host, registry=REGISTRY)

@@ -4,6 +4,7 @@ Method: the real application in process; also addresses that have no route, whic
 answers before anything of ours is asked. Log lines and counters are read as an operator reads them.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import redirect_stderr
@@ -75,6 +76,7 @@ async def test_every_answer_is_logged_and_counted_by_its_route(
         form = {"content-type": "application/x-www-form-urlencoded"}
     answer = await world.http.request(method, path, headers=form if method == "POST" else None)
     assert answer.status_code == status
+    await asyncio.sleep(0)  # lines are written a moment later
     told = lines(log)
     (line,) = [each for each in told if each["event"] == "request"]
     assert (line["method"], line["route"], line["status"]) == (method, route, status)
@@ -111,6 +113,7 @@ async def test_a_fault_says_where_and_not_what(
         "/v1/sign-in-codes", json={"phone": TELLING}, headers={"x-request-id": str(uuid4())}
     )
     problem = problem_of(answer, 500, "internal")
+    await asyncio.sleep(0)  # lines are written a moment later
     told = lines(log)
     (fault,) = [each for each in told if each["event"] == "request_failed"]
     assert fault["error_type"] == "RuntimeError"
