@@ -17,7 +17,7 @@ from backend.kit.replay import ReplayGuard
 from backend.kit.valkey import Valkey
 from backend.ledger import service as ledger
 from backend.partner import service as partner
-from backend.programme.desk import EligibilityDesk
+from backend.programme.desk import EligibilityDesk, EnrolmentDesk
 from backend.settings import Settings, SettingsFault
 
 
@@ -32,12 +32,14 @@ class House:
     clock: Clock
     replay: ReplayGuard
     desk: EligibilityDesk
+    enrolment_desk: EnrolmentDesk
     sender: Sender
     identity_register: IdentityRegister
 
     async def close(self) -> None:
         """Answer what was taken in, then let go of the servers."""
         await self.desk.close()
+        await self.enrolment_desk.close()
         await self.replay.close()
         await self.database.close()
         await self.valkey.close()
@@ -66,6 +68,7 @@ async def open_house(settings: Settings, *, clock: Clock | None = None) -> House
         clock=clock,
         replay=ReplayGuard(valkey, database),
         desk=EligibilityDesk(database=database, vault=vault, clock=clock),
+        enrolment_desk=EnrolmentDesk(database=database, clock=clock),
         sender=_open_sender(settings),
         identity_register=_open_identity_register(settings, vault),
     )

@@ -150,6 +150,7 @@ def _given(house: House) -> dict[str, object]:
         "db": house.database,
         "detail_policy": ProgrammeDetails(),
         "eligibility": house.desk,
+        "enrolment_desk": house.enrolment_desk,
         "health_checks": health_checks(house),
         "identity_register": house.identity_register,
         "issuer": origin,

@@ -132,6 +132,12 @@ PROBLEMS: dict[str, Problem] = {
         "表单不是从本站页面发出的",
         "Open the page again and send the form from there.",
     ),
+    "enrolment_excluded": Problem(
+        409,
+        "Another enrolment stands in the way",
+        "与已报名的项目不可同时享受",
+        "Leave `programme` first: of these the citizen has one at a time.",
+    ),
     "idempotency_key_in_flight": Problem(
         409,
         "A request with this Idempotency-Key is being worked on",

@@ -13,7 +13,7 @@ from backend.kit.crypto import Vault
 from backend.kit.postgres import Database, Tx
 from backend.kit.replay import ReplayGuard
 from backend.kit.valkey import Valkey
-from backend.programme.desk import EligibilityDesk
+from backend.programme.desk import EligibilityDesk, EnrolmentDesk
 from backend.record.jobs import send_submission
 from backend.settings import load_settings
 from tests.support.citizen import Everybody, RecordingHooks, national_id
@@ -67,6 +67,7 @@ async def open_world(
         clock=clock,
         replay=ReplayGuard(valkey, database),
         desk=EligibilityDesk(database=database, vault=vault, clock=clock),
+        enrolment_desk=EnrolmentDesk(database=database, clock=clock),
         sender=Inbox(),
         identity_register=Everybody(),
     )
@@ -76,4 +77,5 @@ async def open_world(
     finally:
         await world.close()
         await house.desk.close()
+        await house.enrolment_desk.close()
         await house.replay.close()

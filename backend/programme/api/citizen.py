@@ -13,8 +13,7 @@ from backend.access.guard import requires
 from backend.access.rules import CitizenPrincipal, Scope
 from backend.kit.clock import Clock
 from backend.kit.http import IdempotencyKey, problems
-from backend.kit.idempotency import once
-from backend.kit.postgres import Database, Tx
+from backend.kit.postgres import Database
 from backend.programme import service
 from backend.programme.api.terms import (
     BaselineView,
@@ -23,6 +22,7 @@ from backend.programme.api.terms import (
     baseline_view,
     benefit_view,
 )
+from backend.programme.desk import EnrolmentDesk
 from backend.programme.rules.offer import Enrolment, Lack, Offer
 
 _NO_STORE = CacheControlHeader(no_store=True)
@@ -159,6 +159,7 @@ async def get_programme(
     responses=problems(
         "already_enrolled",
         "body_invalid",
+        "enrolment_excluded",
         "idempotency_key_in_flight",
         "idempotency_key_missing",
         "idempotency_key_reused",
@@ -169,27 +170,28 @@ async def get_programme(
         "scope_insufficient",
         "seats_sold_out",
         "token_invalid",
+        "unavailable",
     ),
 )
 async def create_enrolment(
     data: JSONBody[EnrolmentCreate],
     citizen: NamedDependency[CitizenPrincipal],
-    db: NamedDependency[Database],
-    clock: NamedDependency[Clock],
+    enrolment_desk: NamedDependency[EnrolmentDesk],
     idempotency_key: IdempotencyKey = None,
 ) -> EnrolmentCreated:
     """Enrol in a programme and take one of its seats."""
-    now = clock.now()
-    async with db.write() as tx:
-        return await once(
-            tx,
-            owner_id=citizen.subject_id,
-            key=idempotency_key,
-            request=b"enrolment_create " + msgspec.json.encode(data),
-            kind=EnrolmentCreated,
-            now=now,
-            run=lambda: _enrol(tx, citizen.subject_id, data.programme, now),
-        )
+    enrolled = await enrolment_desk.enrol(
+        subject_id=citizen.subject_id,
+        programme_code=data.programme,
+        key=idempotency_key,
+        request=b"enrolment_create " + msgspec.json.encode(data),
+    )
+    return EnrolmentCreated(
+        enrolment_id=enrolled.enrolment_id,
+        programme=enrolled.programme,
+        version=enrolled.version,
+        enrolled_at=enrolled.enrolled_at,
+    )
 
 
 @delete(
@@ -210,18 +212,6 @@ async def delete_enrolment(
         await service.leave_enrolment(
             tx, subject_id=citizen.subject_id, enrolment_id=enrolment_id, now=clock.now()
         )
-
-
-async def _enrol(tx: Tx, subject_id: UUID, programme_code: str, now: datetime) -> EnrolmentCreated:
-    enrolment = await service.enrol(
-        tx, subject_id=subject_id, programme_code=programme_code, now=now
-    )
-    return EnrolmentCreated(
-        enrolment_id=enrolment.enrolment_id,
-        programme=enrolment.programme_code,
-        version=enrolment.programme_version,
-        enrolled_at=enrolment.enrolled_at,
-    )
 
 
 def _offer_view(offer: Offer) -> OfferView:

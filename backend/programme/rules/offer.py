@@ -1,5 +1,6 @@
 """What a citizen can get: yes, or not yet and what is missing; and the seats that bound it."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
@@ -8,7 +9,7 @@ from uuid import UUID
 import msgspec
 
 from backend.kit.problem import Refusal
-from backend.programme.rules.document import Programme
+from backend.programme.rules.document import Document, Programme
 from backend.programme.rules.fact import Unit, Vocabulary
 from backend.programme.rules.rule import Comparison, Facts, Step, evaluate
 
@@ -141,6 +142,19 @@ def check_enrolment(
     if missing:
         shown: list[list[dict[str, Any]]] = msgspec.to_builtins(missing)
         raise Refusal("not_eligible_yet", missing=[{"one_of": group} for group in shown])
+
+
+def check_exclusion(document: Document, running: Sequence[Document]) -> None:
+    """Check that what a citizen is enrolled in leaves room for a programme.
+
+    Raises Refusal already_enrolled, enrolment_excluded (programme: the one to leave first).
+    """
+    for other in running:
+        if other.code == document.code:
+            raise Refusal("already_enrolled")
+    for other in running:
+        if document.excludes(other):
+            raise Refusal("enrolment_excluded", programme=other.code)
 
 
 def lacks_of(programme: Programme, facts: Facts, vocabulary: Vocabulary) -> list[list[Lack]]:

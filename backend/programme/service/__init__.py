@@ -11,14 +11,15 @@ from backend.programme.service.dry_run import (
     verification_key,
     work_out_dry_run,
 )
+from backend.programme.service.enrolling import enrol, enrol_many
 from backend.programme.service.enrolment import (
-    enrol,
     erase,
     get_offer,
     leave_enrolment,
     list_offers,
 )
 from backend.programme.service.life import (
+    ListedVersion,
     approve,
     draft,
     end,
@@ -48,6 +49,7 @@ from backend.programme.service.told import Told, get_told
 from backend.programme.service.verification import check_eligibility
 
 __all__ = [
+    "ListedVersion",
     "Publication",
     "PublishedProgramme",
     "SignedDryRun",
@@ -57,6 +59,7 @@ __all__ = [
     "draft",
     "end",
     "enrol",
+    "enrol_many",
     "erase",
     "find_context_lacks",
     "find_programme",

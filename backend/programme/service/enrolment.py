@@ -1,19 +1,16 @@
-"""Citizens enrol and leave. A seat is taken and given back in the same transaction."""
+"""What citizens can get, and how they leave; a seat is given back in the same transaction."""
 
 from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
-from backend.citizen import service as citizen
 from backend.kit.clock import city_date
-from backend.kit.ids import new_id
 from backend.kit.postgres import ReadTx, Tx
 from backend.kit.problem import Refusal
-from backend.programme.rules.offer import Enrolment, Offer, check_enrolment, decide_offer
+from backend.programme.rules.offer import Enrolment, Offer, decide_offer
 from backend.programme.rules.rule import Facts
 from backend.programme.service.publication import (
     PublishedProgramme,
-    find_programme,
     get_vocabulary,
     list_programmes,
     programmes_by_digest,
@@ -38,40 +35,6 @@ async def get_offer(tx: ReadTx, *, subject_id: UUID, programme_code: str, now: d
         if offer.programme.document.code == programme_code:
             return offer
     raise Refusal("not_found")
-
-
-async def enrol(tx: Tx, *, subject_id: UUID, programme_code: str, now: datetime) -> Enrolment:
-    """Enrol a citizen in the version in force, and take a seat.
-
-    Raises Refusal not_found, programme_closed, participation_required, not_eligible_yet (missing),
-    already_enrolled, seats_sold_out.
-    """
-    found = await find_programme(tx, programme_code=programme_code)
-    if found is None:
-        raise Refusal("not_found")
-    # Held: whoever leaves waits for this enrolment, and then erases it with the others.
-    participation = await citizen.hold_participation(tx, subject_id=subject_id)
-    facts = None if participation is None else await score.find_facts(tx, subject_id=subject_id)
-    check_enrolment(
-        found.programme,
-        is_ended=found.is_closed,
-        facts=facts,
-        day=city_date(now),
-        vocabulary=await get_vocabulary(tx),
-    )
-    enrolment = Enrolment(
-        subject_id=subject_id,
-        enrolment_id=new_id(now),
-        programme_code=programme_code,
-        programme_version=found.programme.document.version,
-        enrolled_at=now,
-    )
-    if not await store.insert_enrolment(tx, enrolment):
-        raise Refusal("already_enrolled")
-    # Last, because everybody who enrols in this programme waits here for everybody else.
-    if not await store.take_seat(tx, programme_code):
-        raise Refusal("seats_sold_out")
-    return enrolment
 
 
 async def leave_enrolment(tx: Tx, *, subject_id: UUID, enrolment_id: UUID, now: datetime) -> None:

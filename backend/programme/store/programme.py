@@ -9,7 +9,6 @@ import msgspec
 
 from backend.kit.postgres import ReadTx, Tx
 from backend.programme.rules.document import Programme
-from backend.programme.rules.offer import Enrolment
 
 
 class ProgrammeRow(msgspec.Struct, frozen=True):
@@ -192,32 +191,6 @@ async def list_enrolled(tx: ReadTx, subject_id: UUID) -> list[EnrolledRow]:
            WHERE enrolment.subject_id = $1 AND enrolment.ended_at IS NULL""",
         subject_id,
     )
-
-
-async def insert_enrolment(tx: Tx, enrolment: Enrolment) -> bool:
-    """Insert a running enrolment; False when there is one. The unique index decides."""
-    count = await tx.execute(
-        """INSERT INTO enrolment
-             (subject_id, enrolment_id, programme_code, programme_version, enrolled_at)
-           VALUES ($1, $2, $3, $4, $5)
-           ON CONFLICT (subject_id, programme_code) WHERE ended_at IS NULL DO NOTHING""",
-        enrolment.subject_id,
-        enrolment.enrolment_id,
-        enrolment.programme_code,
-        enrolment.programme_version,
-        enrolment.enrolled_at,
-    )
-    return count == 1
-
-
-async def take_seat(tx: Tx, programme_code: str) -> bool:
-    """Take one seat; False when all are taken."""
-    count = await tx.execute(
-        """UPDATE seat_budget SET seats_taken = seats_taken + 1
-           WHERE programme_code = $1 AND seats_taken < seats_total""",
-        programme_code,
-    )
-    return count == 1
 
 
 async def release_seat(tx: Tx, programme_code: str) -> bool:

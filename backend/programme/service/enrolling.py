@@ -1,0 +1,190 @@
+"""Enrolling, one citizen or many at a time: decided by the same rules, with the same seats."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from backend.kit.clock import city_date
+from backend.kit.ids import new_id
+from backend.kit.postgres import Tx
+from backend.kit.problem import Refusal
+from backend.programme.rules.document import Document
+from backend.programme.rules.fact import Vocabulary
+from backend.programme.rules.offer import Enrolment, check_enrolment, check_exclusion
+from backend.programme.rules.rule import Facts
+from backend.programme.service.publication import (
+    PublishedProgramme,
+    find_programme,
+    get_vocabulary,
+    programmes_by_digest,
+)
+from backend.programme.store import enrolment as store
+from backend.score import service as score
+from backend.score.rules.state import facts_of
+
+
+class Ask(msgspec.Struct, frozen=True):
+    """Who wants to enrol in what."""
+
+    subject_id: UUID
+    programme_code: str
+
+
+class Deferred(msgspec.Struct, frozen=True):
+    """Not decided: another ask of the same citizen came first in the same batch."""
+
+
+async def enrol(tx: Tx, *, subject_id: UUID, programme_code: str, now: datetime) -> Enrolment:
+    """Enrol a citizen in the version in force, and take a seat.
+
+    Raises Refusal not_found, programme_closed, participation_required, not_eligible_yet (missing),
+    already_enrolled, enrolment_excluded (programme), seats_sold_out.
+    """
+    (outcome,) = await enrol_many(tx, asks=[Ask(subject_id, programme_code)], now=now)
+    assert not isinstance(outcome, Deferred), "nobody came first"
+    if isinstance(outcome, Refusal):
+        raise outcome
+    return outcome
+
+
+async def enrol_many(
+    tx: Tx, *, asks: Sequence[Ask], now: datetime
+) -> list[Enrolment | Refusal | Deferred]:
+    """Decide a batch of enrolments; one outcome an ask, in order, and first come, first served.
+
+    The outcomes may be told once the transaction has committed. What is refused changes nothing,
+    so the others stand.
+    """
+    batch = _Batch(tx, now, asks)
+    await batch.gather()
+    await batch.decide()
+    # Last, because everybody who enrols in a programme waits here for everybody else; in one
+    # order, so that two batches can't wait for each other.
+    for programme_code in sorted(batch.fit):
+        await batch.seat(programme_code)
+    return batch.answers()
+
+
+class _Batch:
+    """A batch under way: what is known, who fits, and what each is told."""
+
+    def __init__(self, tx: Tx, now: datetime, asks: Sequence[Ask]) -> None:
+        self._tx, self._now, self._asks = tx, now, asks
+        self._outcomes: dict[int, Enrolment | Refusal | Deferred] = {}
+        self._programmes: dict[str, PublishedProgramme | None] = {}
+        self._contenders: dict[UUID, store.Contender] = {}
+        # Places in the batch of those who fit, by programme, in the order they came in.
+        self.fit: dict[str, list[int]] = defaultdict(list)
+
+    async def gather(self) -> None:
+        """Read what is asked about, and hold who asks."""
+        for code in {ask.programme_code for ask in self._asks}:
+            self._programmes[code] = await find_programme(self._tx, programme_code=code)
+        turns = {
+            ask.subject_id
+            for ask in self._asks
+            if (document := self._document(ask)) is not None and document.exclusive_group
+        }
+        if turns:
+            # Two enrolments of which one excludes the other must see each other.
+            await store.take_turns(self._tx, sorted(turns))
+        subject_ids = sorted({ask.subject_id for ask in self._asks})
+        held = await store.hold_contenders(self._tx, subject_ids)
+        self._contenders = {each.subject_id: each for each in held}
+
+    async def decide(self) -> None:
+        """Decide each ask, seats apart."""
+        vocabulary = await get_vocabulary(self._tx)
+        facts = await self._facts()
+        running = {digest for each in self._contenders.values() for digest in each.running}
+        promised = await programmes_by_digest(self._tx, running)
+        documents = {digest: each.document for digest, each in promised.items()}
+        seen: set[UUID] = set()
+        for place, ask in enumerate(self._asks):
+            if ask.subject_id in seen:
+                self._outcomes[place] = Deferred()
+                continue
+            seen.add(ask.subject_id)
+            try:
+                self._check(ask, facts, vocabulary, documents)
+            except Refusal as refusal:
+                self._outcomes[place] = refusal
+            else:
+                self.fit[ask.programme_code].append(place)
+
+    async def seat(self, programme_code: str) -> None:
+        """Give those who fit a seat, as long as there are any."""
+        waiting = self.fit[programme_code]
+        while waiting:
+            granted = await store.take_seats(self._tx, programme_code, len(waiting))
+            turn, waiting = waiting[:granted], waiting[granted:]
+            if not turn:
+                break
+            made = {place: self._enrolment(self._asks[place]) for place in turn}
+            inserted = await store.insert_enrolments(self._tx, [*made.values()])
+            for place, enrolment in made.items():
+                is_in = enrolment.enrolment_id in inserted
+                self._outcomes[place] = enrolment if is_in else Refusal("already_enrolled")
+            # Enrolled by somebody else's door at the same moment: the seat is the next one's.
+            if spare := len(made) - len(inserted):
+                assert await store.give_seats_back(self._tx, programme_code, spare)
+        self._outcomes.update({place: Refusal("seats_sold_out") for place in waiting})
+
+    def answers(self) -> list[Enrolment | Refusal | Deferred]:
+        """Return the outcomes in the order of the asks."""
+        return [self._outcomes[place] for place in range(len(self._asks))]
+
+    def _document(self, ask: Ask) -> Document | None:
+        found = self._programmes[ask.programme_code]
+        return None if found is None else found.programme.document
+
+    def _check(
+        self,
+        ask: Ask,
+        facts: Mapping[UUID, Facts],
+        vocabulary: Vocabulary,
+        documents: Mapping[bytes, Document],
+    ) -> None:
+        found = self._programmes[ask.programme_code]
+        if found is None:
+            raise Refusal("not_found")
+        check_enrolment(
+            found.programme,
+            is_ended=found.is_closed,
+            facts=facts.get(ask.subject_id),
+            day=city_date(self._now),
+            vocabulary=vocabulary,
+        )
+        running = self._contenders[ask.subject_id].running
+        check_exclusion(found.programme.document, [documents[digest] for digest in running])
+
+    async def _facts(self) -> dict[UUID, Facts]:
+        scored = [each for each in self._contenders.values() if each.scorecard_digest is not None]
+        scorecards = await score.scorecards_by_digest(
+            self._tx, {each.scorecard_digest for each in scored if each.scorecard_digest}
+        )
+        facts: dict[UUID, Facts] = {}
+        for each in scored:
+            assert each.scorecard_digest is not None
+            assert each.points is not None, "a score is there as a whole"
+            facts[each.subject_id] = facts_of(
+                scorecards[each.scorecard_digest],
+                points=each.points,
+                dimensions=each.dimensions or (),
+                indicator_values=each.indicator_values or (),
+            )
+        return facts
+
+    def _enrolment(self, ask: Ask) -> Enrolment:
+        document = self._document(ask)
+        assert document is not None, "who fits wants something there is"
+        return Enrolment(
+            subject_id=ask.subject_id,
+            enrolment_id=new_id(self._now),
+            programme_code=ask.programme_code,
+            programme_version=document.version,
+            enrolled_at=self._now,
+        )
