@@ -12,11 +12,13 @@ import msgspec
 import pytest
 
 from backend import app
+from backend.case import service as case
 from backend.citizen import service
 from backend.consent import service as consent
 from backend.kit.crypto import Vault
 from backend.kit.ids import new_id
 from backend.kit.postgres import Tx
+from backend.notice import service as notice
 from backend.oauth import store as oauth
 from backend.oauth.rules.grant import Grant
 from backend.programme import service as programme
@@ -29,7 +31,15 @@ from tests.support.citizen import national_id, sign_up
 
 LATER = NOW + timedelta(hours=1)
 
-GONE_ON_LEAVING = {"participation", "score", "score_history", "enrolment", "consent_refusal"}
+GONE_ON_LEAVING = {
+    "participation",
+    "score",
+    "score_history",
+    "enrolment",
+    "consent_refusal",
+    "notice",
+    "review_case",
+}
 GONE_ON_DELETING = {"account", "phone_directory", "session"}
 # What stays under the pseudonym, and why.
 STAYS = {
@@ -130,6 +140,17 @@ async def settle(tx: Tx, vault: Vault) -> UUID:
         subject_id, given.consent_id, client.partner_id, client.client_id, "library"
     )
     await programme.check_eligibility(tx, checks=[check], vault=vault, now=NOW)
+    await case.open_case(
+        tx,
+        subject_id=subject_id,
+        kind="not_yet",
+        object="library",
+        text="请人工看一下",
+        vault=vault,
+        now=NOW,
+    )
+    ended = {"programme": "library"}
+    await notice.notify(tx, subject_id=subject_id, topic="programme.ended", facts=ended, now=NOW)
     return subject_id
 
 
