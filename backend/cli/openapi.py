@@ -16,6 +16,7 @@ from backend.app import House, build_app
 from backend.kit.crypto import Vault
 from backend.kit.valkey import Valkey
 from backend.settings import load_settings
+from backend.web.operator_page import OperatorPage
 from backend.web.session import SignedInPage
 
 _NO_KEY: Final = bytes(32)  # nothing is sealed: no request is ever served
@@ -57,6 +58,8 @@ def _words(guard: object) -> str | None:
         return f"requires {guard.scope}"
     if isinstance(guard, Public):
         return f"public: {guard.why}"
+    if isinstance(guard, OperatorPage):
+        return f"requires an operator's session with {guard.scope}"
     return "requires a browser's session" if isinstance(guard, SignedInPage) else None
 
 

@@ -15,6 +15,8 @@ from backend.web import (
     consent,
     consents,
     home,
+    operator_desk,
+    operator_entries,
     participation,
     programmes,
     records,
@@ -30,6 +32,7 @@ from backend.web.error import (
     on_page_refusal,
     on_sign_in_needed,
 )
+from backend.web.operator_page import provide_desk
 from backend.web.session import SignInNeeded, provide_visit, provide_visitor
 
 PAGES = Router(
@@ -40,6 +43,8 @@ PAGES = Router(
         *consent.ROUTES,
         *consents.ROUTES,
         *home.ROUTES,
+        *operator_desk.ROUTES,
+        *operator_entries.ROUTES,
         *participation.ROUTES,
         *programmes.ROUTES,
         *records.ROUTES,
@@ -49,7 +54,11 @@ PAGES = Router(
         *simulation.ROUTES,
         *static_file.ROUTES,
     ],
-    dependencies={"visit": Provide(provide_visit), "visitor": Provide(provide_visitor)},
+    dependencies={
+        "desk": Provide(provide_desk),
+        "visit": Provide(provide_visit),
+        "visitor": Provide(provide_visitor),
+    },
     exception_handlers={
         Refusal: on_page_refusal,
         SignInNeeded: on_sign_in_needed,

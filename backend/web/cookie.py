@@ -9,7 +9,7 @@ import base64
 import binascii
 import secrets
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from litestar.connection import ASGIConnection
@@ -54,6 +54,11 @@ def session_cookie(site: Site, token: str, *, seconds: int) -> Cookie:
     return _cookie(site, "", token, seconds)
 
 
+def operator_cookie(site: Site, token: str, *, seconds: int) -> Cookie:
+    """Return the cookie that keeps an operator signed in; no other site's link carries it."""
+    return _cookie(site, "operator", token, seconds, samesite="strict")
+
+
 def device_cookie(site: Site, device: str) -> Cookie:
     """Return the cookie that tells one browser from another before anybody is signed in."""
     return _cookie(site, "device", device, DEVICE_SECONDS)
@@ -71,6 +76,12 @@ def known_cookie(site: Site, vault: Vault, phone: str, *, device: str) -> Cookie
     return _cookie(site, "known", value, DEVICE_SECONDS)
 
 
+def known_login_cookie(site: Site, vault: Vault, login: str, *, device: str) -> Cookie:
+    """Return the cookie that says that this browser has signed an operator in before."""
+    value = _sealed(vault, "desk", login.encode(), device=device)
+    return _cookie(site, "desk", value, DEVICE_SECONDS, samesite="strict")
+
+
 def ended_cookie(site: Site, part: str) -> Cookie:
     """Return the cookie that makes the browser forget the cookie `part`."""
     return _cookie(site, part, "", 0)
@@ -79,6 +90,11 @@ def ended_cookie(site: Site, part: str) -> Cookie:
 def read_session(connection: Connection, site: Site) -> str | None:
     """Return the session token a browser sent, or None."""
     return _read(connection, site, "")
+
+
+def read_operator(connection: Connection, site: Site) -> str | None:
+    """Return the token of an operator's session that a browser sent, or None."""
+    return _read(connection, site, "operator")
 
 
 def read_device(connection: Connection, site: Site) -> str | None:
@@ -103,6 +119,11 @@ def knows_phone(connection: Connection, site: Site, vault: Vault, phone: str) ->
     return _opened(connection, site, vault, "known") == phone.encode()
 
 
+def knows_login(connection: Connection, site: Site, vault: Vault, login: str) -> bool:
+    """Tell whether this browser has signed the operator `login` in before."""
+    return _opened(connection, site, vault, "desk") == login.encode()
+
+
 def new_device() -> str:
     """Return a fresh device secret of 192 random bits."""
     return secrets.token_urlsafe(24)
@@ -114,7 +135,15 @@ def _name(site: Site, part: str) -> str:
     return f"credit_{part}" if part else "credit_session"
 
 
-def _cookie(site: Site, part: str, value: str, seconds: int) -> Cookie:
+def _cookie(
+    site: Site,
+    part: str,
+    value: str,
+    seconds: int,
+    *,
+    # Lax, not Strict: a merchant's link to the consent page must find the citizen signed in.
+    samesite: Literal["lax", "strict"] = "lax",
+) -> Cookie:
     return Cookie(
         key=_name(site, part),
         value=value,
@@ -122,8 +151,7 @@ def _cookie(site: Site, part: str, value: str, seconds: int) -> Cookie:
         max_age=seconds,
         secure=site.is_secure or None,
         httponly=True,
-        # Lax, not Strict: a merchant's link to the consent page must find the citizen signed in.
-        samesite="lax",
+        samesite=samesite,
     )
 
 

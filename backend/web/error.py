@@ -8,12 +8,13 @@ from typing import Any
 import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
+from msgspec.structs import replace
 
 from backend.kit.http import RETRY_AFTER_SECONDS, request_id_of
 from backend.kit.log import get_log
 from backend.kit.metric import REFUSALS
 from backend.kit.problem import PROBLEMS, Refusal
-from backend.web.error_words import ErrorWords, words_of
+from backend.web.error_words import DESK, ErrorWords, words_of
 from backend.web.render import render_page, see_other
 from backend.web.session import SignInNeeded, visit_of
 
@@ -58,12 +59,10 @@ def error_page(
     """Answer a request of a browser with the page of a refusal code and its status."""
     status = PROBLEMS[code].status
     REFUSALS.labels(code).inc()
-    response = render_page(
-        visit_of(request),
-        "error.html",
-        error_view(code, facts, request_id=request_id_of(request)),
-        status=status,
-    )
+    view = error_view(code, facts, request_id=request_id_of(request))
+    if request.url.path.startswith("/operator"):
+        view = replace(view, words=replace(view.words, way_on=DESK))
+    response = render_page(visit_of(request), "error.html", view, status=status)
     wait = facts.get("retry_after_seconds", RETRY_AFTER_SECONDS if status == 503 else None)
     if wait is not None:
         response.headers["Retry-After"] = str(wait)

@@ -20,6 +20,7 @@ class ErrorWords(msgspec.Struct, frozen=True):
     way_on: WayOn
 
 
+DESK = WayOn("/operator", Text("回到工作台", "Go to the desk"))
 HOME = WayOn("/", Text("回到首页", "Go to the home page"))
 SIGN_IN = WayOn("/sign-in", Text("重新登录", "Sign in again"))
 JOIN = WayOn("/join", Text("了解并参加", "Read more and join"))

@@ -68,10 +68,24 @@ def _environment() -> Environment:
 _ENVIRONMENT = _environment()
 
 
-def render_text(visit: Visit, template: str, view: msgspec.Struct, *, tab: str = "") -> str:
-    """Return the HTML of a page; its forms are bound to the browser of `visit`."""
+def render_text(
+    visit: Visit,
+    template: str,
+    view: msgspec.Struct,
+    *,
+    tab: str = "",
+    frame: msgspec.Struct | None = None,
+) -> str:
+    """Return the HTML of a page; its forms are bound to the browser of `visit`.
+
+    `frame` is what stands around it on the operators' desk.
+    """
     return _ENVIRONMENT.get_template(template).render(
-        view=view, csrf=visit.form_token, signed_in=visit.visitor is not None, tab=tab
+        view=view,
+        csrf=visit.form_token,
+        signed_in=visit.visitor is not None,
+        tab=tab,
+        frame=frame,
     )
 
 
@@ -84,13 +98,14 @@ def render_page(
     status: int = 200,
     cookies: Sequence[Cookie] = (),
     form_target: str | None = None,
+    frame: msgspec.Struct | None = None,
 ) -> Response[bytes]:
     """Return a page as a response with all its headers.
 
     `form_target` is an address a form of this page may lead to after our own 303.
     """
     return Response(
-        render_text(visit, template, view, tab=tab).encode(),
+        render_text(visit, template, view, tab=tab, frame=frame).encode(),
         status_code=status,
         media_type=MediaType.HTML,
         headers=page_headers(is_secure=visit.site.is_secure, form_target=form_target),

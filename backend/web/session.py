@@ -18,10 +18,12 @@ from backend.kit.postgres import Database
 from backend.kit.problem import Refusal
 from backend.web.cookie import Connection, Site, new_device, read_device, read_session
 from backend.web.form import F, form_token, is_form_token, read_form
+from backend.web.operator_session import PageOperator, find_operator
 
 AnyRequest = Request[Any, Any, Any]
 
 _STATE_KEY = "visitor"
+OPERATOR_KEY = "page_operator"
 # A session in use is moved on in steps of this length, so that not every page is a write.
 _EXTEND_AFTER = timedelta(minutes=5)
 _SESSION_TOKEN = re.compile(r"cp_[a-z]{2}_[A-Za-z0-9_-]{43}")
@@ -83,6 +85,10 @@ class PageDoor:
                 await citizen.extend_session(tx, session=session, now=now)
         return Visitor(session.subject_id, token)
 
+    async def find_operator(self, connection: Connection) -> PageOperator | None:
+        """Return the operator signed in at the browser, or None."""
+        return await find_operator(connection, site=self.site, db=self._db, clock=self._clock)
+
 
 class Visit(msgspec.Struct, frozen=True):
     """One request of a browser: the device it comes from, and who is signed in there."""
@@ -93,6 +99,7 @@ class Visit(msgspec.Struct, frozen=True):
     visitor: Visitor | None
     media_type: str
     address: str
+    operator: PageOperator | None = None
 
     @property
     def site(self) -> Site:
@@ -107,6 +114,8 @@ class Visit(msgspec.Struct, frozen=True):
     @property
     def binding(self) -> str:
         """The secret of this browser that its forms are bound to."""
+        if self.operator is not None:
+            return self.operator.token
         return self.device if self.visitor is None else self.visitor.token
 
     def form_token(self, form: str, about: str = "") -> str:
@@ -122,7 +131,7 @@ class Visit(msgspec.Struct, frozen=True):
 
         Raises Refusal cookie_missing when the browser keeps no cookies, form_foreign otherwise.
         """
-        if self.visitor is None and self.is_new_device:
+        if self.visitor is None and self.operator is None and self.is_new_device:
             raise Refusal("cookie_missing")
         if not is_form_token(self.vault, token, binding=self.binding, form=form, about=about):
             raise Refusal("form_foreign")
@@ -133,7 +142,7 @@ class SignedInPage:
 
     async def __call__(self, connection: Connection, _handler: BaseRouteHandler) -> None:
         """Find the visitor, or raise SignInNeeded with the way back to this page."""
-        visitor = await _door(connection).find_visitor(connection)
+        visitor = await door_of(connection).find_visitor(connection)
         if visitor is None:
             raise SignInNeeded(sign_in_href(connection))
         connection.state[_STATE_KEY] = visitor
@@ -156,7 +165,7 @@ async def provide_visitor(request: AnyRequest) -> Visitor:
 
 def visit_of(connection: Connection) -> Visit:
     """Return what is known of a browser without asking the database again."""
-    door = _door(connection)
+    door = door_of(connection)
     device = read_device(connection, door.site)
     return Visit(
         door=door,
@@ -165,6 +174,7 @@ def visit_of(connection: Connection) -> Visit:
         visitor=connection.state.get(_STATE_KEY),
         media_type=connection.headers.get("content-type", ""),
         address=connection.client.host if connection.client is not None else "",
+        operator=connection.state.get(OPERATOR_KEY),
     )
 
 
@@ -187,7 +197,8 @@ def known_request_uri(text: str) -> str:
     return text if _REQUEST_URI.fullmatch(text) else ""
 
 
-def _door(connection: Connection) -> PageDoor:
+def door_of(connection: Connection) -> PageDoor:
+    """Return the door of the pages of this process."""
     door = connection.app.state["page_door"]
     assert isinstance(door, PageDoor), "app puts the door of the pages here"
     return door
