@@ -50,6 +50,22 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     published_at: datetime | None
 
 
+class ListedVersion(msgspec.Struct, frozen=True, kw_only=True):
+    """A version in a list, without its text."""
+
+    programme_code: str
+    version: int
+    state: str
+    name_zh: str
+    name_en: str
+    drafted_by: str
+    drafted_at: datetime
+    submitted_by: str | None
+    decided_by: str | None
+    is_paused: bool
+    is_ended: bool
+
+
 class DryRunFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What an approval rests on: of which text, beside which live one, by which scorecard."""
 

@@ -19,7 +19,6 @@ from backend.programme.service.enrolment import (
     list_offers,
 )
 from backend.programme.service.life import (
-    ListedVersion,
     approve,
     draft,
     end,
@@ -49,7 +48,6 @@ from backend.programme.service.told import Told, get_told
 from backend.programme.service.verification import check_eligibility
 
 __all__ = [
-    "ListedVersion",
     "Publication",
     "PublishedProgramme",
     "SignedDryRun",

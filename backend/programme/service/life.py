@@ -15,7 +15,7 @@ from backend.ledger import service as ledger
 from backend.ledger.rules import Actor
 from backend.programme.rules import life as rules
 from backend.programme.rules.document import Programme
-from backend.programme.rules.life import Version
+from backend.programme.rules.life import ListedVersion, Version
 from backend.programme.service.limit import set_limits
 from backend.programme.service.publication import load, programmes_by_digest
 from backend.programme.store import dry_run as dry_run_store
@@ -153,9 +153,7 @@ async def get_version(tx: ReadTx, *, code: str, version: int) -> Version:
     return found
 
 
-async def list_versions(
-    tx: ReadTx, *, cursor: str | None, page_size: int
-) -> Page[store.ListedVersion]:
+async def list_versions(tx: ReadTx, *, cursor: str | None, page_size: int) -> Page[ListedVersion]:
     """Return one page of versions, by code and number; raises Refusal cursor_invalid."""
     after_code, after_version = "", 0
     if cursor is not None:

@@ -8,7 +8,7 @@ import msgspec
 
 from backend.kit.postgres import ReadTx, Tx
 from backend.programme.rules.document import Programme
-from backend.programme.rules.life import Version
+from backend.programme.rules.life import ListedVersion, Version
 
 
 class VersionRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,22 +28,6 @@ class VersionRow(msgspec.Struct, frozen=True, kw_only=True):
     decided_at: datetime | None
     dry_run_id: UUID | None
     published_at: datetime | None
-
-
-class ListedVersion(msgspec.Struct, frozen=True, kw_only=True):
-    """A version in a list, without its text."""
-
-    programme_code: str
-    version: int
-    state: str
-    name_zh: str
-    name_en: str
-    drafted_by: str
-    drafted_at: datetime
-    submitted_by: str | None
-    decided_by: str | None
-    is_paused: bool
-    is_ended: bool
 
 
 class Stepped(msgspec.Struct, frozen=True):
