@@ -8,7 +8,14 @@ import uvloop
 
 from tests.bench.eligibility import Plan, run
 from tests.bench.ingest import ROWS_MAX, IngestPlan, run_ingest
-from tests.bench.report import append, eligibility_report, ingest_report, score_report
+from tests.bench.quota import QuotaPlan, run_quota
+from tests.bench.report import (
+    append,
+    eligibility_report,
+    ingest_report,
+    quota_report,
+    score_report,
+)
 from tests.bench.score import ScorePlan, run_score
 
 
@@ -31,7 +38,11 @@ def main() -> None:
     ingest.add_argument(
         "--rows", type=int, default=300_000, choices=range(1, ROWS_MAX + 1), metavar="N"
     )
-    for bench in (eligibility, score, ingest):
+    quota = benches.add_parser("quota", help="many at once for few seats")
+    quota.add_argument("--rounds", type=int, default=5)
+    quota.add_argument("--contenders", type=int, default=1_000)
+    quota.add_argument("--seats", type=int, default=100)
+    for bench in (eligibility, score, ingest, quota):
         bench.add_argument("--append", action="store_true", help="to docs/benchmarks.md")
     given = parser.parse_args()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -49,6 +60,9 @@ async def _measure(given: argparse.Namespace) -> str:
     if given.bench == "score":
         score_plan = ScorePlan(sorted(given.citizens), given.rounds)
         return score_report(score_plan, await run_score(score_plan, _say))
+    if given.bench == "quota":
+        quota_plan = QuotaPlan(given.contenders, given.seats, given.rounds)
+        return quota_report(quota_plan, await run_quota(quota_plan, _say))
     ingest_plan = IngestPlan(given.rows, given.rounds)
     return ingest_report(ingest_plan, await run_ingest(ingest_plan, _say))
 

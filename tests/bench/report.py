@@ -7,6 +7,7 @@ from pathlib import Path
 from tests.bench.eligibility import Plan, Result
 from tests.bench.ingest import IngestPlan, IngestResult
 from tests.bench.load import Outcome
+from tests.bench.quota import QuotaPlan, QuotaResult
 from tests.bench.score import CityResult, ScorePlan, ScoreResult
 
 BENCHMARKS = Path(__file__).parents[2] / "docs" / "benchmarks.md"
@@ -19,6 +20,7 @@ MEMORY_MB_TARGET = 200
 PYTHON_US_TARGET = 1_000
 GROWTH_TARGET = 1.5
 INGEST_TARGET = 0.5
+QUOTA_TARGET = 0.5
 
 
 def eligibility_report(plan: Plan, result: Result) -> str:
@@ -70,6 +72,25 @@ def ingest_report(plan: IngestPlan, result: IngestResult) -> str:
     how = (
         f"{plan.rounds} rounds of each by turns, a file of {plan.rows:,} rows; median (min-max).\n"
         "The COPY sends the very rows that were taken in, in binary, to the emptied table."
+    )
+    return _table(result.machine, how, rows)
+
+
+def quota_report(plan: QuotaPlan, result: QuotaResult) -> str:
+    """Return the table of one run."""
+    ratios = [desk / bare for desk, bare in zip(result.desk, result.bare, strict=True)]
+    alone = [each / bare for each, bare in zip(result.alone, result.bare, strict=True)]
+    rows = [
+        ("bare conditional UPDATE, answers/s", _spread(result.bare), ""),
+        ("enrolment at the desk, answers/s", _spread(result.desk), ""),
+        ("ratio", _spread(ratios, ".2f"), f"≥ {QUOTA_TARGET}"),
+        ("enrolment in a transaction of its own, answers/s", _spread(result.alone), ""),
+        ("ratio of that", _spread(alone, ".2f"), ""),
+    ]
+    how = (
+        f"{plan.rounds} rounds of each by turns, {plan.contenders:,} at once for {plan.seats} seats,"
+        f"
+exactly {plan.seats} taken each time; median (min-max). In one process, on one pool."
     )
     return _table(result.machine, how, rows)
 
