@@ -88,9 +88,8 @@ def quota_report(plan: QuotaPlan, result: QuotaResult) -> str:
         ("ratio of that", _spread(alone, ".2f"), ""),
     ]
     how = (
-        f"{plan.rounds} rounds of each by turns, {plan.contenders:,} at once for {plan.seats} seats,"
-        f"
-exactly {plan.seats} taken each time; median (min-max). In one process, on one pool."
+        f"{plan.rounds} rounds of each by turns, {plan.contenders:,} at once; median (min-max).\n"
+        f"Exactly {plan.seats} seats taken each time. In one process, on one pool."
     )
     return _table(result.machine, how, rows)
 
