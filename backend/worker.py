@@ -28,6 +28,8 @@ from backend.kit.postgres import Tx
 from backend.notice import service as notice
 from backend.oauth import service as oauth
 from backend.operator import service as operator
+from backend.order import jobs as order_jobs
+from backend.programme import service as programme
 from backend.record import service as record
 from backend.record.jobs import purge_records
 from backend.score import service as score
@@ -65,6 +67,7 @@ PURGES: tuple[Purge, ...] = (
     notice.purge,
     oauth.sweep,
     operator.sweep,
+    programme.purge_checks,
     record.purge_uploads,
     replay_memory.purge,
     score.purge_history,
@@ -129,6 +132,17 @@ async def probe_endpoints(ctx: dict[str, Any]) -> None:
     count = await webhook_jobs.probe_due(house.database, origin=origin, clock=house.clock)
     if count:
         log.info("endpoints_probed", count=count)
+
+
+async def end_orders(ctx: dict[str, Any]) -> None:
+    """End what nobody confirmed, let stand what nobody contested; run twice, it finds fewer."""
+    house: House = ctx["house"]
+    expired = await order_jobs.expire_orders(house.database, clock=house.clock)
+    if expired:
+        log.info("orders_expired", count=expired)
+    stood = await order_jobs.stand_obligations(house.database, clock=house.clock)
+    if stood:
+        log.info("obligations_standing", count=stood)
 
 
 def open_dispatch(house: House) -> webhook_jobs.Dispatch:
@@ -212,6 +226,7 @@ def _worker(queue: ArqRedis, house: House, relay: Relay) -> Worker:
         cron_jobs=[
             cron(age_scores, keep_result=0),
             cron(verify_scores, hour=19, minute=20, keep_result=0),  # 03:20 in the city
+            cron(end_orders, minute=set(range(2, 60, 5)), keep_result=0),
             cron(probe_endpoints, minute={11, 41}, keep_result=0),
             cron(sweep_expired, minute=set(range(0, 60, 5)), keep_result=0),
             # Records end with the city's day; the other hours are for a day that ends very many.

@@ -1,12 +1,17 @@
 """Who follows which topic of the outbox."""
 
+from uuid import UUID
+
 from backend.app.house import House
 from backend.case import service as case
+from backend.case.rules import Kind as CaseKind
+from backend.case.rules import Outcome
 from backend.event.jobs import Handler, Outbound
 from backend.event.rules import Event
 from backend.kit.postgres import Tx
 from backend.notice import service as notice
 from backend.notice.jobs import send_notice
+from backend.order import service as order
 from backend.record import jobs as record_jobs
 from backend.score import jobs as score_jobs
 from backend.webhook import service as webhook
@@ -38,6 +43,24 @@ def event_handlers(house: House) -> dict[str, Handler | Outbound]:
             facts=event.payload,
             now=house.clock.now(),
         )
+        if event.payload["kind"] == CaseKind.OBLIGATION:
+            await order.apply_case(
+                tx,
+                subject_id=event.subject_id,
+                obligation_id=UUID(event.payload["object"]),
+                changed=event.payload["outcome"] == Outcome.CHANGED,
+                now=house.clock.now(),
+            )
+
+    async def follow_withdrawal(tx: Tx, *, event: Event) -> None:
+        assert event.subject_id is not None, "a case is somebody's"
+        if event.payload["kind"] == CaseKind.OBLIGATION:
+            await order.give_up_case(
+                tx,
+                subject_id=event.subject_id,
+                obligation_id=UUID(event.payload["object"]),
+                now=house.clock.now(),
+            )
 
     async def send(event: Event) -> None:
         await send_notice(
@@ -50,6 +73,7 @@ def event_handlers(house: House) -> dict[str, Handler | Outbound]:
 
     return {
         case.DECIDED_TOPIC: tell_decision,
+        case.WITHDRAWN_TOPIC: follow_withdrawal,
         notice.NOTICE_TOPIC: Outbound(send),
         "records.changed": recompute,
         "scorecard.in_force": follow_scorecard,

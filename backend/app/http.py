@@ -19,6 +19,7 @@ import backend.ledger.api
 import backend.notice.api
 import backend.oauth.api
 import backend.operator.api
+import backend.order.api
 import backend.partner.api
 import backend.programme.api
 import backend.record.api
@@ -91,6 +92,7 @@ def build_app(house: House) -> Litestar:
             *backend.notice.api.ROUTES,
             *backend.oauth.api.ROUTES,
             *backend.operator.api.ROUTES,
+            *backend.order.api.ROUTES,
             *backend.partner.api.ROUTES,
             *backend.programme.api.ROUTES,
             *backend.record.api.ROUTES,

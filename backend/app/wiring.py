@@ -12,6 +12,7 @@ from backend.kit.postgres import ReadTx, Tx
 from backend.kit.problem import Refusal
 from backend.notice import service as notice
 from backend.oauth.rules.request import Detail, EligibilityDetail
+from backend.order import service as order
 from backend.programme import service as programme
 from backend.programme.rules.offer import OfferState
 from backend.score import service as score
@@ -27,6 +28,7 @@ class Participation:
     async def left(self, tx: Tx, *, subject_id: UUID, now: datetime) -> None:
         """Erase the score and all that hangs on it, cases and notices; end consents and tokens."""
         await consent.end_all(tx, subject_id=subject_id, now=now)
+        await order.erase(tx, subject_id=subject_id, now=now)
         await programme.erase(tx, subject_id=subject_id, now=now)
         await score.erase(tx, subject_id=subject_id)
         await case.erase(tx, subject_id=subject_id)

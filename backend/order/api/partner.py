@@ -7,7 +7,7 @@ import msgspec
 from litestar import get, post
 from litestar.datastructures import CacheControlHeader
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath, JSONBody, SkipValidation
 from litestar.status_codes import HTTP_200_OK
 
 from backend.access.guard import requires
@@ -35,14 +35,16 @@ from backend.programme.api.terms import ProgrammeCode
 
 NO_STORE = CacheControlHeader(no_store=True)
 WRITE = requires(Scope.ORDERS_WRITE)
-OrderKeeper = PartnerPrincipal | ClientPrincipal
+# Not looked at by the framework, which knows no union of structs: the guard has looked.
+OrderKeeper = SkipValidation[PartnerPrincipal | ClientPrincipal]
 
 
 class ServiceOrderCreate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Open an order for the citizen the token stands for.
 
     `reference` is your own number of it; `amount_fen` is what is at risk, such as the deposit you
-    would ask for. Credit stands for all or a part of it.
+    would ask for. Credit stands for all of it or, with `accepts_partial`, for as much as it can:
+    the rest is the citizen's own money.
     """
 
     programme: ProgrammeCode
@@ -53,6 +55,7 @@ class ServiceOrderCreate(msgspec.Struct, frozen=True, forbid_unknown_fields=True
         ),
     ]
     amount_fen: AmountFen
+    accepts_partial: bool = False
 
 
 class ServiceOrderCompletion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -72,7 +75,7 @@ class _Opened(msgspec.Struct, frozen=True):
     order: ServiceOrderView | None
 
 
-def keeper_of(principal: OrderKeeper) -> Keeper:
+def keeper_of(principal: PartnerPrincipal | ClientPrincipal) -> Keeper:
     """Return whose orders a token is for: a partner's, or one citizen's at that partner."""
     subject_id = principal.subject_id if isinstance(principal, PartnerPrincipal) else None
     return Keeper(principal.partner_id, subject_id)
@@ -118,7 +121,7 @@ async def create_order(
         partner.client_id,
         partner.details,
     )
-    asked = Asked(data.programme, data.reference, data.amount_fen)
+    asked = Asked(data.programme, data.reference, data.amount_fen, data.accepts_partial)
     body = msgspec.json.encode(data).decode()
     async with db.write() as tx:
 

@@ -113,7 +113,7 @@ def order_view(order: Order, obligation: Obligation | None = None) -> ServiceOrd
         order_id=order.order_id,
         programme=order.programme_code,
         reference=order.reference,
-        state=order.state,
+        state=State(order.state),
         amount_fen=order.amount_fen,
         credit_fen=order.credit_fen,
         own_fen=order.amount_fen - order.credit_fen,
@@ -145,7 +145,7 @@ def _obligation_view(obligation: Obligation | None) -> ObligationView | None:
     return ObligationView(
         obligation_id=obligation.obligation_id,
         amount_fen=obligation.amount_fen,
-        state=obligation.state,
+        state=Owed(obligation.state),
         announced_at=obligation.announced_at,
         stands_on=obligation.stands_on,
         reply=obligation.reply_kind,

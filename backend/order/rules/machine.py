@@ -184,28 +184,28 @@ def owed_step(event: str) -> Step:
     return _OWED[event]
 
 
-def next_state(state: State, event: str) -> State:
+def next_state(state: str, event: str) -> State:
     """Return the state of an order after an event; raises Refusal order_state_conflict."""
     step = _ORDER[event]
     if state not in step.sources:
-        raise Refusal("order_state_conflict", state=state.value)
-    return state if step.target == "=" else State(str(step.target))
+        raise Refusal("order_state_conflict", state=str(state))
+    return State(state if step.target == "=" else str(step.target))
 
 
-def next_owed(state: Owed, event: str) -> Owed | None:
+def next_owed(state: str, event: str) -> Owed | None:
     """Return the state of an obligation after an event, None when it is gone.
 
     Raises Refusal obligation_state_conflict.
     """
     step = _OWED[event]
     if state not in step.sources:
-        raise Refusal("obligation_state_conflict", state=state.value)
+        raise Refusal("obligation_state_conflict", state=str(state))
     if step.target is None:
         return None
-    return state if step.target == "=" else Owed(step.target)
+    return Owed(state if step.target == "=" else step.target)
 
 
-def is_over(state: State) -> bool:
+def is_over(state: str) -> bool:
     """Say whether nothing can happen to an order any more."""
     return not any(state in step.sources for step in ORDER_STEPS)
 

@@ -31,14 +31,14 @@ EVENT_OF_END: dict[EndedBy, str] = {
 
 
 class Obligation(msgspec.Struct, frozen=True):
-    """A row of `obligation`."""
+    """A row of `obligation`; `state` is an `Owed`, as the database has it."""
 
     subject_id: UUID
     obligation_id: UUID
     order_id: UUID
     partner_id: UUID
     amount_fen: int
-    state: Owed
+    state: str
     announced_at: datetime
     stands_on: date
     reply_kind: ReplyKind | None

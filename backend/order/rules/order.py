@@ -34,7 +34,7 @@ Performance = Literal["performed", "open_obligation", "nothing_owed"]
 
 
 class Order(msgspec.Struct, frozen=True):
-    """A row of `service_order`."""
+    """A row of `service_order`; `state` is a `State`, as the database has it."""
 
     subject_id: UUID
     order_id: UUID
@@ -46,7 +46,7 @@ class Order(msgspec.Struct, frozen=True):
     decision_id: UUID
     reservation_id: UUID
     reference: str
-    state: State
+    state: str
     confirmed_by: ConfirmedBy | None
     opened_fen: int
     amount_fen: int
@@ -61,25 +61,30 @@ class Order(msgspec.Struct, frozen=True):
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """What a partner asks for: a programme's benefit, for so much, under a number of its own."""
+    """What a partner asks for: a programme's benefit, for so much, under a number of its own.
+
+    With `accepts_partial` credit may stand for a part: the rest is the citizen's own money.
+    """
 
     programme_code: str
     reference: str
     amount_fen: int
+    accepts_partial: bool
 
 
 class OrderConsent(msgspec.Struct, frozen=True):
-    """What the citizen's consent says of orders: up to how much, and whether each is confirmed."""
+    """What the citizen's consent says of orders: who confirms each, and the most credit in one."""
 
     confirm: ConfirmedBy
     amount_max_fen: int | None
 
 
 class Allowance(msgspec.Struct, frozen=True):
-    """How much credit may stand for: by the benefit, by the programme's terms, by the citizen."""
+    """How much credit may stand for: by benefit, programme and consent, and what is free still."""
 
     cap_fen: int
-    order_max_fen: int | None
+    order_max_fen: int
+    consent_max_fen: int | None
     free_fen: int
 
 
@@ -100,9 +105,10 @@ def check_asked(asked: Asked, consent: OrderConsent) -> None:
 
     Both can be told: they say nothing of the citizen but what the consent said to the partner.
     """
-    if consent.amount_max_fen is not None and asked.amount_fen > consent.amount_max_fen:
-        raise Refusal("order_amount_too_large", limit_fen=consent.amount_max_fen)
-    is_code = re.match(REFERENCE_PATTERN, asked.reference) is not None
+    most = consent.amount_max_fen
+    if most is not None and asked.amount_fen > most and not asked.accepts_partial:
+        raise Refusal("order_amount_too_large", limit_fen=most)
+    is_code = re.fullmatch(REFERENCE_PATTERN, asked.reference) is not None
     if not is_code or holds_personal_number(asked.reference):
         raise Refusal("order_reference_invalid")
 
@@ -123,14 +129,17 @@ def cap_fen_of(benefit: Benefit) -> int | None:
             return None
 
 
-def credit_of(amount_fen: int, allowance: Allowance) -> int:
-    """Return the part of an amount that credit stands for; 0 when there is no room for any."""
-    bounds = [amount_fen, allowance.cap_fen, allowance.free_fen]
-    if allowance.order_max_fen is not None:
-        bounds.append(allowance.order_max_fen)
+def credit_of(asked: Asked, allowance: Allowance) -> int:
+    """Return the part of an amount that credit stands for; 0 when there is no room for it.
+
+    That is no room for any of it or, unless the partner takes a part too, not for all of it.
+    """
+    bounds = [asked.amount_fen, allowance.cap_fen, allowance.order_max_fen, allowance.free_fen]
+    if allowance.consent_max_fen is not None:
+        bounds.append(allowance.consent_max_fen)
     credit = min(bounds)
-    assert 0 <= credit <= amount_fen, "credit stands for a part of what is at risk"
-    return credit
+    assert 0 <= credit <= asked.amount_fen, "credit stands for a part of what is at risk"
+    return credit if credit == asked.amount_fen or asked.accepts_partial else 0
 
 
 def created(order: Order) -> Order:
@@ -188,8 +197,8 @@ def performed(order: Order) -> Order:
     Also after something was said to be owed and no longer is. Raises Refusal order_state_conflict
     (it isn't completed), performance_reported.
     """
-    if order.state is not State.COMPLETED:
-        raise Refusal("order_state_conflict", state=order.state.value)
+    if order.state != State.COMPLETED:
+        raise Refusal("order_state_conflict", state=str(order.state))
     if order.performance not in (None, "nothing_owed"):
         raise Refusal("performance_reported", performance=order.performance)
     return _moved(order, performance="performed")
@@ -200,8 +209,8 @@ def owing(order: Order) -> Order:
 
     Raises Refusal order_state_conflict (it isn't completed), performance_reported.
     """
-    if order.state is not State.COMPLETED:
-        raise Refusal("order_state_conflict", state=order.state.value)
+    if order.state != State.COMPLETED:
+        raise Refusal("order_state_conflict", state=str(order.state))
     if order.performance is not None:
         raise Refusal("performance_reported", performance=order.performance)
     return _moved(order, performance="open_obligation")
@@ -229,9 +238,9 @@ def _checked(order: Order, before: Order | None) -> Order:
     assert (order.activated_at is None) == (order.confirmed_by is None)
     is_over = order.state in (State.COMPLETED, State.CANCELLED, State.EXPIRED)
     assert (order.ended_at is not None) == is_over, "what is over has an end"
-    assert (order.settled_fen is not None) == (order.state is State.COMPLETED)
+    assert (order.settled_fen is not None) == (order.state == State.COMPLETED)
     assert order.settled_fen is None or 0 <= order.settled_fen <= order.credit_fen
-    assert order.performance is None or order.state is State.COMPLETED
+    assert order.performance is None or order.state == State.COMPLETED
     if before is not None:
         assert order.amount_fen <= before.amount_fen, "the amount never rises"
         assert order.credit_fen <= before.credit_fen, "the credit part never rises"

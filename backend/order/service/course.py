@@ -132,7 +132,7 @@ async def expire(tx: Tx, *, found: Order, now: datetime) -> bool:
         if refusal.code != "not_found":
             raise
         return False
-    if held.order.state is not State.CREATED:
+    if held.order.state != State.CREATED:
         return False
     await _end(tx, held, rules.expired(held.order, now=now), "expire", now=now)
     return True
@@ -148,7 +148,7 @@ async def _held_of(tx: Tx, subject_id: UUID, order_id: UUID) -> Held:
 async def _end(tx: Tx, held: Held, over: Order, event: str, *, now: datetime) -> Order:
     """Write that an order has ended without being used, and give back all it held."""
     await holding.write(tx, held.order, over)
-    await holding.release(tx, over, reason=f"the order is {over.state.value}", now=now)
+    await holding.release(tx, over, reason=f"the order is {over.state}", now=now)
     await tell_of_order(tx, over, event, now=now)
     await holding.forget_if_left(tx, Held(over, held.takes_part))
     return over

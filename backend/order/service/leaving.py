@@ -24,12 +24,12 @@ async def erase(tx: Tx, *, subject_id: UUID, now: datetime) -> None:
     # In one order over programmes, so that two who leave at once can't wait for each other.
     orders = await store.lock_all(tx, subject_id)
     for order in sorted(orders, key=lambda each: each.programme_code):
-        if order.state is State.CREATED:
+        if order.state == State.CREATED:
             cancelled = rules.ended(order, "leave", now=now)
             await holding.write(tx, order, cancelled)
             await holding.release(tx, cancelled, reason="the order is cancelled", now=now)
             await tell_of_order(tx, cancelled, "leave", now=now)
-        if order.state is State.CREATED or is_over(order.state):
+        if order.state == State.CREATED or is_over(order.state):
             await store.delete_order(tx, subject_id, order.order_id)
     await store.delete_exposure(tx, subject_id)
     await budget.forget(tx, subject_id=subject_id)

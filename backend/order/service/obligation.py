@@ -115,7 +115,7 @@ async def end(
     order, obligation = await _held(tx, found)
     if obligation is None:
         raise Refusal("not_found")
-    if obligation.state is Owed.CONTESTED and obligation.case_id is not None:
+    if obligation.state == Owed.CONTESTED and obligation.case_id is not None:
         await case.withdraw_if_open(
             tx, subject_id=obligation.subject_id, case_id=obligation.case_id
         )
@@ -133,7 +133,7 @@ async def stand(tx: Tx, *, found: Obligation, now: datetime) -> bool:
     if order is None:
         return False
     order, obligation = await _held(tx, order)
-    if obligation is None or obligation.state is not Owed.ANNOUNCED:
+    if obligation is None or obligation.state != Owed.ANNOUNCED:
         return False
     stood = rules.standing(obligation, today=city_date(now))
     await _save(tx, stood)
@@ -175,7 +175,7 @@ async def _contested(
     if order is None:
         return None, None
     order, obligation = await _held(tx, order)
-    if obligation is None or obligation.state is not Owed.CONTESTED:
+    if obligation is None or obligation.state != Owed.CONTESTED:
         return None, None
     return order, obligation
 

@@ -79,10 +79,11 @@ async def open_order(
         return known
     limit = await holding.exposure_limit(tx, subject_id=opener.subject_id)
     credit = rules.credit_of(
-        asked.amount_fen,
+        asked,
         Allowance(
             cap_fen=cap_fen,
             order_max_fen=terms.amount_max_fen,
+            consent_max_fen=consent.amount_max_fen,
             free_fen=exposure_rules.free_fen(open_now.open_fen, limit),
         ),
     )
