@@ -624,6 +624,7 @@ CREATE TABLE public.programme (
     published_at timestamp with time zone NOT NULL,
     ended_at timestamp with time zone,
     paused_at timestamp with time zone,
+    revision bigint DEFAULT 1 NOT NULL,
     CONSTRAINT programme_digest_check CHECK ((octet_length(digest) = 32)),
     CONSTRAINT programme_version_check CHECK ((version >= 1))
 );
@@ -3021,6 +3022,13 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.seat_budget TO creditplus_app;
 --
 
 GRANT SELECT,INSERT,DELETE ON TABLE public.service_order TO creditplus_app;
+
+
+--
+-- Name: COLUMN service_order.reservation_id; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(reservation_id) ON TABLE public.service_order TO creditplus_app;
 
 
 --

@@ -4,11 +4,13 @@
 interface, the schema or the settings shows as a diff that somebody reads.
 """
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from backend.cli.openapi import openapi_text, routes_text
 from backend.kit.problem import PROBLEMS
+from backend.order.rules.machine import ORDER_STEPS, OWED_STEPS, Step, picture_of, table_of
 from backend.settings import env_example
 from tests.support.schema_dump import fresh_schema_text
 
@@ -34,9 +36,23 @@ def problems_text() -> str:
     return "\n".join(lines) + "\n"
 
 
+def service_orders_text() -> str:
+    """Write the parts of the guide that are made from the machine of orders and obligations."""
+    parts = iter([_machine_text(ORDER_STEPS), _machine_text(OWED_STEPS)])
+    text = (ROOT / "docs/service-orders.md").read_text()
+    made = re.compile(r"(<!-- made: [a-z ]+ -->\n).*?(<!-- end -->\n)", re.DOTALL)
+    assert len(made.findall(text)) == 2, "two parts are made, and nothing else is"
+    return made.sub(lambda found: f"{found[1]}{next(parts)}{found[2]}", text)
+
+
+def _machine_text(steps: Sequence[Step]) -> str:
+    return "\n".join(["", "```text", *picture_of(steps), "```", "", *table_of(steps), "", ""])
+
+
 FACTS: dict[str, Callable[[], str]] = {
     ".env.example": env_example,
     "docs/problems.md": problems_text,
+    "docs/service-orders.md": service_orders_text,
     "migrations/schema.sql": fresh_schema_text,
     "openapi/creditplus.v1.json": openapi_text,
     "openapi/routes-by-guard.txt": routes_text,
