@@ -12,6 +12,7 @@ import click
 COMMANDS: Final = {
     "calendar": "calendar",
     "catalogue": "catalogue",
+    "case": "case",
     "client": "partner",
     "demo": "demo",
     "doctor": "doctor",

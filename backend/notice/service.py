@@ -89,6 +89,11 @@ async def mark_read(tx: Tx, *, subject_id: UUID, notice_id: UUID, now: datetime)
     return notice
 
 
+async def mark_read_up_to(tx: Tx, *, subject_id: UUID, newest: UUID, now: datetime) -> int:
+    """Note that a citizen has read a notice and all that are older; return how many were new."""
+    return await store.mark_read_up_to(tx, subject_id, newest, now)
+
+
 async def erase(tx: Tx, *, subject_id: UUID) -> None:
     """Delete every notice of a citizen who leaves; erasing again changes nothing."""
     await store.delete_notices(tx, subject_id)

@@ -82,6 +82,17 @@ async def mark_read(tx: Tx, subject_id: UUID, notice_id: UUID, now: datetime) ->
     )
 
 
+async def mark_read_up_to(tx: Tx, subject_id: UUID, newest: UUID, now: datetime) -> int:
+    """Note that a citizen has read what isn't newer than a notice."""
+    return await tx.execute(
+        """UPDATE notice SET read_at = $3
+           WHERE subject_id = $1 AND notice_id <= $2 AND read_at IS NULL""",
+        subject_id,
+        newest,
+        now,
+    )
+
+
 async def delete_notices(tx: Tx, subject_id: UUID) -> None:
     """Delete every notice of a citizen."""
     await tx.execute("""DELETE FROM notice WHERE subject_id = $1""", subject_id)

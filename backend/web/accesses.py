@@ -6,6 +6,7 @@ import msgspec
 from litestar import Response, get
 from litestar.di import NamedDependency
 
+from backend.case.service import LOOK_ACTION, LOOK_DATA_KIND
 from backend.consent.service import DATA_KINDS
 from backend.kit.page import PAGE_SIZE_DEFAULT, Page
 from backend.kit.postgres import Database
@@ -20,6 +21,7 @@ from backend.web.words import NOTHING, Text
 
 _ACTIONS = {
     ACTION: Text("核验是否符合资格", "Checked whether you are eligible"),
+    LOOK_ACTION: Text("查看人工复核申请", "Looked at a request for review"),
     "record:read": Text("查看信用信息", "Looked at records"),
 }
 _DISCLOSED = {
@@ -32,6 +34,7 @@ _COUNTED = {
     "lines": Text("文件中的 {} 行", "Lines of a file: {}"),
 }
 _RECORDS = Text("信用信息", "Records")
+_CASES = Text("复核申请的内容", "What you wrote in a request for review")
 
 
 class AccessItem(msgspec.Struct, frozen=True):
@@ -77,6 +80,8 @@ def _item(entry: AccessEntry, programmes: dict[str, ProgrammeWords]) -> AccessIt
 
 def _disclosed(code: str) -> Text:
     kind, _, count = code.partition(":")
+    if kind == "case":
+        return _CASES
     if kind in _COUNTED and count.isdecimal():
         words = _COUNTED[kind]
         return Text(words.zh.format(count), words.en.format(count))
@@ -86,6 +91,8 @@ def _disclosed(code: str) -> Text:
 def _data_kind(code: str) -> Text:
     if code == RECORDS_KIND:
         return _RECORDS
+    if code == LOOK_DATA_KIND:
+        return _CASES
     kind = DATA_KINDS.get(code)
     return Text(code, code) if kind is None else Text(kind.name_zh, kind.name_en)
 

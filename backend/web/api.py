@@ -11,10 +11,12 @@ from litestar.exceptions import HTTPException
 from backend.kit.problem import Refusal
 from backend.web import (
     accesses,
+    cases,
     catalogue,
     consent,
     consents,
     home,
+    notices,
     operator_desk,
     operator_entries,
     participation,
@@ -39,10 +41,12 @@ PAGES = Router(
     path="/",
     route_handlers=[
         *accesses.ROUTES,
+        *cases.ROUTES,
         *catalogue.ROUTES,
         *consent.ROUTES,
         *consents.ROUTES,
         *home.ROUTES,
+        *notices.ROUTES,
         *operator_desk.ROUTES,
         *operator_entries.ROUTES,
         *participation.ROUTES,

@@ -27,6 +27,7 @@ JOIN = WayOn("/join", Text("了解并参加", "Read more and join"))
 CONSENTS = WayOn("/consents", Text("查看我的授权", "See my consents"))
 SCORE = WayOn("/score", Text("回到我的信用分", "Back to my score"))
 PROGRAMMES = WayOn("/programmes", Text("回到项目", "Back to benefits"))
+CASES = WayOn("/cases", Text("查看我的复核", "See my reviews"))
 
 # A code without an entry shows the title of PROBLEMS and the way home.
 ERROR_WORDS = {
@@ -53,6 +54,30 @@ ERROR_WORDS = {
         Text("表单没有完整到达", "The form did not arrive whole"),
         Text("请返回上一页再试一次。", "Go back one page and try again."),
         HOME,
+    ),
+    "calendar_unknown": ErrorWords(
+        Text("现在还不能提交", "This can't be sent yet"),
+        Text(
+            "我们还没有明年的工作日历，无法给出答复期限。请过几天再试。",
+            "We don't have next year's working days yet, so we can't promise a date. "
+            "Please try again in a few days.",
+        ),
+        PROGRAMMES,
+    ),
+    "case_not_needed": ErrorWords(
+        Text("这个项目的条件您已经满足", "You meet the conditions of this benefit"),
+        Text("没有需要人工复核的地方。", "There is nothing for a person to look at."),
+        PROGRAMMES,
+    ),
+    "case_open": ErrorWords(
+        Text("您已经申请过，正在处理", "You have asked, and it is being looked at"),
+        Text("同一件事同时只有一个申请。", "One request about one thing at a time."),
+        CASES,
+    ),
+    "case_settled": ErrorWords(
+        Text("这个申请已经有了结果", "This request has its answer"),
+        Text("什么都没有改变。", "Nothing has changed."),
+        CASES,
     ),
     "consent_beyond_cap": ErrorWords(
         Text("商户要求的超出了允许的范围", "The merchant asked for more than is allowed"),

@@ -9,6 +9,7 @@ from backend.citizen.rules import Profile
 from backend.citizen.service import CURRENT_NOTICE
 from backend.kit.clock import Clock
 from backend.kit.postgres import Database
+from backend.notice import service as notice
 from backend.record import service as record
 from backend.score import service as score
 from backend.web.render import render_page
@@ -23,9 +24,10 @@ class HomeView(msgspec.Struct, frozen=True):
     takes_part: bool
     notice_is_new: bool
     score: ScoreCard | None
+    unread: int
 
 
-def home_view(profile: Profile, card: ScoreCard | None) -> HomeView:
+def home_view(profile: Profile, card: ScoreCard | None, *, unread: int = 0) -> HomeView:
     """Return the home page of a citizen."""
     participation = profile.participation
     current = CURRENT_NOTICE.version
@@ -34,6 +36,7 @@ def home_view(profile: Profile, card: ScoreCard | None) -> HomeView:
         takes_part=participation is not None,
         notice_is_new=participation is not None and participation.notice_version != current,
         score=card,
+        unread=unread,
     )
 
 
@@ -48,10 +51,11 @@ async def show_home(
     subject_id, card = visitor.subject_id, None
     async with db.read() as tx:
         profile = await citizen.get_profile(tx, subject_id=subject_id, vault=visit.vault)
+        unread = await notice.count_unread(tx, subject_id=subject_id)
         if await score.find(tx, subject_id=subject_id) is not None:
             explained = await score.get_explained(tx, subject_id=subject_id, now=clock.now())
             card = score_card(explained, await record.get_catalogue(tx))
-    return render_page(visit, "home.html", home_view(profile, card), tab="home")
+    return render_page(visit, "home.html", home_view(profile, card, unread=unread), tab="home")
 
 
 ROUTES = [show_home]

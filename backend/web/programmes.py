@@ -72,7 +72,10 @@ class EnrolmentItem(msgspec.Struct, frozen=True):
 
 
 class OfferItem(msgspec.Struct, frozen=True):
-    """One programme; of each group of `missing`, one condition met would be enough."""
+    """One programme; of each group of `missing`, one condition met would be enough.
+
+    `can_ask`: for a person to look at what is missing.
+    """
 
     code: str
     name: Text
@@ -81,6 +84,7 @@ class OfferItem(msgspec.Struct, frozen=True):
     state: Text
     missing: list[list[Text]]
     can_enrol: bool
+    can_ask: bool
     enrolment: EnrolmentItem | None
 
 
@@ -133,6 +137,7 @@ def _item(offer: Offer) -> OfferItem:
         state=_STATES[offer.state],
         missing=[[lack_text(lack) for lack in group] for group in offer.missing],
         can_enrol=offer.state is OfferState.AVAILABLE,
+        can_ask=bool(offer.missing) and offer.state is not OfferState.CLOSED,
         enrolment=None
         if enrolment is None
         else EnrolmentItem(str(enrolment.enrolment_id), enrolment.enrolled_at),

@@ -34,10 +34,12 @@ _REQUEST_URI = re.compile(r"urn:ietf:params:oauth:request_uri:[A-Za-z0-9_-]{20,1
 # The pages a sign-in may lead back to, by name: a name outside this table leads home.
 PAGES = {
     "accesses": "/accesses",
+    "cases": "/cases",
     "consents": "/consents",
     "home": "/",
     "join": "/join",
     "leave": "/leave",
+    "notices": "/notices",
     "programmes": "/programmes",
     "records": "/records",
     "score": "/score",

@@ -135,12 +135,15 @@ async def test_no_transaction_is_open_while_the_gateway_is_asked(world: World, l
     seen: list[int] = []
 
     async def asks(**_: str) -> None:
-        seen.append(
-            await world.count(
-                "pg_stat_activity",
-                "datname = current_database() AND state LIKE 'idle in transaction%'",
+        async with world.database.write() as tx:
+            await tx.execute("SET LOCAL ROLE NONE")  # the application sees nobody's state
+            waiting = await tx.fetch_value(
+                int,
+                """SELECT count(*) FROM pg_stat_activity
+                   WHERE datname = current_database() AND pid <> pg_backend_pid()
+                     AND state LIKE 'idle in transaction%'""",
             )
-        )
+        seen.append(waiting)
 
     world.inbox.send = asks  # type: ignore[method-assign]
     await world.work()

@@ -39,6 +39,8 @@ class Page(HTMLParser):
         given = {name: value or "" for name, value in attrs}
         if tag == "form":
             self.forms.append(Form(given["action"]))
+        elif tag == "textarea" and self.forms:
+            self.forms[-1].fields[given["name"]] = ""  # what stands in it is not read
         elif tag == "input" and self.forms:
             self.forms[-1].fields[given["name"]] = given.get("value", "")
         elif tag == "button" and self.forms and "name" in given:
