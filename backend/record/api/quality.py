@@ -14,6 +14,7 @@ from backend.access.rules import Scope, SourcePrincipal
 from backend.kit.clock import Clock, city_date
 from backend.kit.http import problems
 from backend.kit.postgres import Database
+from backend.kit.problem import Refusal
 from backend.record import service
 from backend.record.rules.quality import FORMULA, WEIGHTS, MonthQuality
 
@@ -94,16 +95,43 @@ async def list_quality(
     month: Annotated[str | None, QueryParameter(pattern=MONTH_PATTERN, max_length=7)] = None,
 ) -> QualityView:
     """List the quality of the source's own lines: one month, or the last 24."""
-    today = city_date(clock.now())
+    return await _quality_of(source.source_code, month, db=db, today=city_date(clock.now()))
+
+
+@get(
+    "/v1/operator/quality",
+    operation_id="operator_quality_list",
+    tags=["operator"],
+    guards=[requires(Scope.DATA_OPERATE)],
+    cache_control=CacheControlHeader(no_store=True),
+    responses=problems("parameter_invalid", "scope_insufficient", "token_invalid"),
+)
+async def list_quality_of_source(
+    db: NamedDependency[Database],
+    clock: NamedDependency[Clock],
+    source_code: Annotated[
+        str | None, QueryParameter(name="source", pattern="^[a-z][a-z0-9_]*$", max_length=64)
+    ] = None,
+    month: Annotated[str | None, QueryParameter(pattern=MONTH_PATTERN, max_length=7)] = None,
+) -> QualityView:
+    """List the quality of one source's lines, as the source itself sees it; `source` is needed."""
+    if source_code is None:
+        raise Refusal("parameter_invalid", errors=[{"name": "source", "message": "is missing"}])
+    return await _quality_of(source_code, month, db=db, today=city_date(clock.now()))
+
+
+async def _quality_of(
+    source_code: str, month: str | None, *, db: Database, today: date
+) -> QualityView:
     async with db.read() as tx:
         found = await service.list_quality(
             tx,
-            source_code=source.source_code,
+            source_code=source_code,
             month=None if month is None else date.fromisoformat(f"{month}-01"),
             today=today,
         )
     return QualityView(
-        source_code=source.source_code,
+        source_code=source_code,
         formula=FORMULA,
         weights=QualityWeightsView(**WEIGHTS),
         items=[_view(each, today) for each in found],
@@ -124,4 +152,4 @@ def _view(quality: MonthQuality, today: date) -> MonthQualityView:
     )
 
 
-ROUTES = [list_quality]
+ROUTES = [list_quality, list_quality_of_source]
