@@ -40,14 +40,14 @@ async def open_case(
     """Ask for a person to look at something; `text` is in the citizen's own words, or empty.
 
     `object` is a programme's code for not_yet, an obligation's id for obligation: that it is the
-    citizen's is the caller's to know. Account and participation are held, in the order in which
-    leaving locks them. Raises Refusal participation_required, case_text_invalid, calendar_unknown,
-    case_open.
+    citizen's is the caller's to know. The participation is held, so that leaving erases the case
+    too. Raises Refusal participation_required, case_text_invalid, calendar_unknown, case_open.
     """
     kind, words = Kind(kind), rules.parse_text(text)
-    key = await citizen.hold_account_key(tx, subject_id=subject_id)
-    if key is None or await citizen.hold_participation(tx, subject_id=subject_id) is None:
+    if await citizen.hold_participation(tx, subject_id=subject_id) is None:
         raise Refusal("participation_required")
+    key = await citizen.find_account_key(tx, subject_id=subject_id)
+    assert key is not None, "who takes part has an account"
     today, case_id = city_date(now), new_id(now)
     days = await calendar.get_calendar(tx, first=today, last=today + rules.CLOCK_SPAN)
     sealed = vault.seal(key, words.encode(), aad=rules.seal_place(subject_id, case_id))
