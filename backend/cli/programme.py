@@ -20,6 +20,7 @@ from backend.kit.clock import SystemClock
 from backend.kit.page import PAGE_SIZE_MAX
 from backend.kit.postgres import Database, Tx
 from backend.kit.problem import Refusal
+from backend.ledger.rules import Actor
 from backend.programme import service
 from backend.programme.rules.document import Programme, restore_programme
 from backend.programme.rules.fact import Vocabulary
@@ -82,8 +83,8 @@ def programme_submit(*, code: str, version: int, by: str, reason: str, as_json: 
 @JSON_OPTION
 def programme_dry_run(*, code: str, version: int, by: str, reason: str, as_json: bool) -> None:
     """Count the city under CODE VERSION, beside what is live; the result is signed and kept."""
-    who, _ = actor_of(by), reason_of(reason)
-    signed = run(_make_dry_run(command_settings(), code, version, made_by=who.login))
+    who, why = actor_of(by), reason_of(reason)
+    signed = run(_make_dry_run(command_settings(), code, version, by=who, reason=why))
     if as_json:
         click.echo(json.dumps(facts_of_dry_run(signed), ensure_ascii=False))
         return
@@ -249,7 +250,7 @@ def programme_show(*, code: str, version: int, as_json: bool) -> None:
 
 
 async def _make_dry_run(
-    settings: Settings, code: str, version: int, *, made_by: str
+    settings: Settings, code: str, version: int, *, by: Actor, reason: str
 ) -> SignedDryRun:
     vault = open_vault(settings)
     database = await Database.open(database_url(settings), size=1)
@@ -262,13 +263,13 @@ async def _make_dry_run(
                     tx,
                     code=code,
                     version=version,
-                    made_by=made_by,
+                    made_by=by.login,
                     vault=vault,
                     now=SystemClock().now(),
                     on_progress=lambda counted: bar.update(task, completed=counted),
                 )
         async with database.write() as tx:
-            await service.keep_dry_run(tx, signed=signed)
+            await service.keep_dry_run(tx, signed=signed, by=by, reason=reason)
         return signed
     finally:
         await asyncio.shield(database.close())

@@ -1,5 +1,21 @@
 """Programmes over HTTP: what citizens get and do, and what partners verify."""
 
-from backend.programme.api import citizen, decision, partner
+from backend.programme.api import (
+    budget,
+    citizen,
+    decision,
+    listed,
+    operator,
+    operator_life,
+    partner,
+)
 
-ROUTES = [*citizen.ROUTES, *decision.ROUTES, *partner.ROUTES]
+ROUTES = [
+    *budget.ROUTES,
+    *citizen.ROUTES,
+    *decision.ROUTES,
+    *listed.ROUTES,
+    *operator.ROUTES,
+    *operator_life.ROUTES,
+    *partner.ROUTES,
+]

@@ -18,6 +18,8 @@ from backend.kit.crypto import Vault
 from backend.kit.ids import new_id
 from backend.kit.postgres import ReadTx, Tx
 from backend.kit.problem import Refusal
+from backend.ledger import service as ledger
+from backend.ledger.rules import Actor
 from backend.programme.rules import dry_run as rules
 from backend.programme.rules.compile import CompiledCohort, compile_cohort
 from backend.programme.rules.context import context_lacks
@@ -106,9 +108,10 @@ async def work_out_dry_run(
     return SignedDryRun(made, _sign(made, vault))
 
 
-async def keep_dry_run(tx: Tx, *, signed: SignedDryRun) -> None:
+async def keep_dry_run(tx: Tx, *, signed: SignedDryRun, by: Actor, reason: str) -> None:
     """Keep a dry run: what its maker has seen, and when; an approval names it."""
     made = signed.dry_run
+    assert made.made_by == by.login, "who looked is who is written down"
     document: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(made))
     await store.insert_dry_run(
         tx,
@@ -125,6 +128,15 @@ async def keep_dry_run(tx: Tx, *, signed: SignedDryRun) -> None:
             made_by=made.made_by,
             made_at=made.made_at,
         ),
+    )
+    await ledger.note_action(
+        tx,
+        by=by,
+        action="programme.looked_at",
+        thing=f"programme:{made.programme}",
+        reason=reason,
+        now=made.made_at,
+        facts={"version": made.version, "dry_run_id": str(made.dry_run_id)},
     )
 
 

@@ -161,6 +161,13 @@ async def find_programme(tx: ReadTx, *, programme_code: str) -> PublishedProgram
     return _published(row, programmes[row.digest])
 
 
+async def list_for_partner(tx: ReadTx, *, partner_id: UUID) -> list[PublishedProgramme]:
+    """Return the programmes that list a partner, in their versions in force, by code."""
+    partner_code = await store.find_partner_code(tx, partner_id)
+    found = await list_programmes(tx)
+    return [each for each in found if partner_code in each.programme.document.partners]
+
+
 async def may_verify(tx: ReadTx, *, partner_id: UUID, programme_code: str, purpose: str) -> bool:
     """Say whether a partner may ask a citizen's consent for a programme and purpose."""
     found = await find_programme(tx, programme_code=programme_code)
