@@ -38,7 +38,7 @@ POLL_SECONDS = 0.25
 STOP_SECONDS = 3.0
 SENDING_MAX = 128
 # Of one endpoint: a receiver that never answers holds so many places for ten seconds, once.
-SENDING_ENDPOINT_MAX = 32
+SENDING_ENDPOINT_MAX = 8
 _random = SystemRandom()
 
 
@@ -151,7 +151,12 @@ class Dispatch:
         try:
             signature = self._signature(claimed, now)
             headers = {**head, SIGNATURE_HEADER: signature}
-            return await self._courier.post(claimed.url, headers=headers, body=claimed.body)
+            return await self._courier.post(
+                claimed.url,
+                receiver_id=claimed.endpoint_id,
+                headers=headers,
+                body=claimed.body,
+            )
         except Exception as fault:
             # A fault of ours: seen in the log, and tried again like a fault of theirs.
             log.error("delivery_failed", partner_id=str(claimed.partner_id), exc_info=fault)
