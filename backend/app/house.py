@@ -68,7 +68,7 @@ async def open_house(settings: Settings, *, clock: Clock | None = None) -> House
         clock=clock,
         replay=ReplayGuard(valkey, database),
         desk=EligibilityDesk(database=database, vault=vault, clock=clock),
-        enrolment_desk=EnrolmentDesk(database=database, clock=clock),
+        enrolment_desk=EnrolmentDesk(database=database, vault=vault, clock=clock),
         sender=_open_sender(settings),
         identity_register=_open_identity_register(settings, vault),
     )

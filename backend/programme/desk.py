@@ -92,8 +92,9 @@ class _AskOnce(msgspec.Struct, frozen=True):
 class EnrolmentDesk:
     """Enrols citizens, many at a time: when seats are scarce, they all come at once."""
 
-    def __init__(self, *, database: Database, clock: Clock) -> None:
+    def __init__(self, *, database: Database, vault: Vault, clock: Clock) -> None:
         self._database = database
+        self._vault = vault
         self._clock = clock
         self._batcher: Batcher[_AskOnce, Enrolled | Refusal | Deferred] = Batcher(
             self._flush, name="enrolment"
@@ -127,7 +128,10 @@ class EnrolmentDesk:
 
             async def run(places: Sequence[int]) -> list[Enrolled | Refusal]:
                 found = await service.enrol_many(
-                    tx, asks=[asked[place].ask for place in places], now=now
+                    tx,
+                    asks=[asked[place].ask for place in places],
+                    vault=self._vault,
+                    now=now,
                 )
                 deferred.update(
                     place

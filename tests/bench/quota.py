@@ -15,6 +15,7 @@ from pathlib import Path
 from uuid import UUID
 
 from backend.kit.clock import SystemClock
+from backend.kit.crypto import Vault
 from backend.kit.embedded import start_postgres
 from backend.kit.ids import new_token
 from backend.kit.migrate import migrate
@@ -23,11 +24,12 @@ from backend.kit.problem import Refusal
 from backend.programme import service as programme
 from backend.programme.desk import EnrolmentDesk
 from tests.bench.measure import PostgresProbe, machine
-from tests.conftest import publish_data
+from tests.conftest import DIGEST_KEY, KEK, publish_data
 from tests.support.programme_world import add_strangers
 
 PROGRAMME = "library"
 POOL_SIZE = 10  # as the service has it
+_VAULT = Vault(kek=KEK, digest_key=DIGEST_KEY)
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ class _Round:
     def __init__(self, plan: QuotaPlan, database: Database, crowd: list[UUID]) -> None:
         self._plan, self._database, self._crowd = plan, database, crowd
         self._clock = SystemClock()
-        self._desk = EnrolmentDesk(database=database, clock=self._clock)
+        self._desk = EnrolmentDesk(database=database, vault=_VAULT, clock=self._clock)
 
     async def measure(self, way: Callable[[UUID], Awaitable[bool]]) -> float:
         """Let everybody come one way, and look whether all seats and no more are taken."""

@@ -43,7 +43,7 @@ async def city(
 
 
 def new_desk(city: City) -> EnrolmentDesk:
-    return EnrolmentDesk(database=city.house.database, clock=city.clock)
+    return EnrolmentDesk(database=city.house.database, vault=city.house.vault, clock=city.clock)
 
 
 async def ask(

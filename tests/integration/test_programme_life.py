@@ -25,7 +25,7 @@ from backend.programme import service
 from backend.programme.rules.life import VersionState, programme_id
 from backend.programme.service import SignedDryRun
 from tests.conftest import NOW
-from tests.support.crowd import DISTRICTS, Crowd
+from tests.support.crowd import DISTRICTS, Crowd, born_on
 from tests.support.programme_world import GOOD, set_facts
 
 ANN, BEN = Actor.at_shell("安"), Actor.at_shell("本")
@@ -356,3 +356,54 @@ async def test_of_two_who_approve_at_once_one_version_is_live(
         )
     assert live == 1
     assert outcomes.count("live") == 1, outcomes
+
+
+def lacking(refused: Refusal) -> set[str]:
+    """Return the facts that a refusal says are missing; it says of none what it is now."""
+    assert refused.code == "not_eligible_yet"
+    missing = refused.facts["missing"]
+    assert isinstance(missing, list)
+    conditions = [each for group in missing for each in group["one_of"]]
+    assert {each["current"] for each in conditions} == {None}
+    return {each["fact"] for each in conditions}
+
+
+async def test_conditions_of_enrolment_are_asked_once_and_say_nothing_of_the_identity_number(
+    crowd: Crowd, clock: FixedClock
+) -> None:
+    house, now = crowd.house, clock.now()
+    enrol = f"""[enrol]
+all = [
+  {{ fact = "context.district", one_of = ["{DISTRICTS[0]}"] }},
+  {{ fact = "context.age", at_least = 30 }},
+]
+
+[rule]"""
+    async with house.database.write() as tx:
+        programme = service.load_by_packaged(library(rule=enrol))
+        await service.publish(tx, programme=programme, now=now)
+    outcomes: dict[int, object] = {}
+    for serial in range(1, 13):
+        try:
+            async with house.database.write() as tx:
+                await service.enrol(
+                    tx,
+                    subject_id=crowd.subject(serial),
+                    programme_code="library",
+                    vault=house.vault,
+                    now=now,
+                )
+        except Refusal as refused:
+            outcomes[serial] = lacking(refused)
+        else:
+            outcomes[serial] = "enrolled"
+    for serial, outcome in outcomes.items():
+        lacks = set()
+        if serial % len(DISTRICTS) != 0:
+            lacks.add("context.district")
+        if now.year - born_on(serial).year < 30:
+            lacks.add("context.age")
+        assert outcome == (lacks or "enrolled"), serial
+    with pytest.raises(RuntimeError, match="only a vault opens"):
+        async with house.database.write() as tx:
+            await service.enrol(tx, subject_id=crowd.subject(13), programme_code="library", now=now)

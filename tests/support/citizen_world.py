@@ -67,7 +67,7 @@ async def open_world(
         clock=clock,
         replay=ReplayGuard(valkey, database),
         desk=EligibilityDesk(database=database, vault=vault, clock=clock),
-        enrolment_desk=EnrolmentDesk(database=database, clock=clock),
+        enrolment_desk=EnrolmentDesk(database=database, vault=vault, clock=clock),
         sender=Inbox(),
         identity_register=Everybody(),
     )

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from backend.kit.problem import Refusal
 from backend.programme.rules.rule import read_clauses
 
 # Raised when the meaning of a fact changes: a document that was proved keeps its meaning.
@@ -86,6 +87,30 @@ def context_lacks(rule: ContextRule, facts: ContextFacts) -> ContextRule:
     return tuple(
         clause for clause in rule if not any(each.is_met(facts.get(each.fact)) for each in clause)
     )
+
+
+def check_context(lacks: ContextRule) -> None:
+    """Check that no condition of enrolment is missing.
+
+    Raises Refusal not_eligible_yet (missing): what is needed, and nothing of what the identity
+    number says.
+    """
+    if lacks:
+        missing = [{"one_of": [_shown(each) for each in clause]} for clause in lacks]
+        raise Refusal("not_eligible_yet", missing=missing)
+
+
+def _shown(condition: ContextCondition) -> dict[str, object]:
+    fact = CONTEXT_FACTS[condition.fact]
+    return {
+        "fact": fact.code,
+        "name_zh": fact.name_zh,
+        "name_en": fact.name_en,
+        "unit": fact.unit_en or "district",
+        "comparison": fact.kind.value,
+        "current": None,
+        "needed": condition.bound if fact.kind is ContextKind.AT_LEAST else condition.one_of,
+    }
 
 
 def _condition(raw: dict[str, Any], place: str, faults: list[str]) -> ContextRule:

@@ -8,13 +8,16 @@ from uuid import UUID
 import msgspec
 
 from backend.kit.clock import city_date
+from backend.kit.crypto import Vault
 from backend.kit.ids import new_id
 from backend.kit.postgres import Tx
 from backend.kit.problem import Refusal
+from backend.programme.rules.context import check_context
 from backend.programme.rules.document import Document
 from backend.programme.rules.fact import Vocabulary
 from backend.programme.rules.offer import Enrolment, check_enrolment, check_exclusion
 from backend.programme.rules.rule import Facts
+from backend.programme.service.context import find_context_lacks
 from backend.programme.service.publication import (
     PublishedProgramme,
     find_programme,
@@ -37,13 +40,15 @@ class Deferred(msgspec.Struct, frozen=True):
     """Not decided: another ask of the same citizen came first in the same batch."""
 
 
-async def enrol(tx: Tx, *, subject_id: UUID, programme_code: str, now: datetime) -> Enrolment:
-    """Enrol a citizen in the version in force, and take a seat.
+async def enrol(
+    tx: Tx, *, subject_id: UUID, programme_code: str, now: datetime, vault: Vault | None = None
+) -> Enrolment:
+    """Enrol a citizen in the version in force, and take a seat; `vault` as in `enrol_many`.
 
     Raises Refusal not_found, programme_closed, participation_required, not_eligible_yet (missing),
     already_enrolled, enrolment_excluded (programme), seats_sold_out.
     """
-    (outcome,) = await enrol_many(tx, asks=[Ask(subject_id, programme_code)], now=now)
+    (outcome,) = await enrol_many(tx, asks=[Ask(subject_id, programme_code)], now=now, vault=vault)
     assert not isinstance(outcome, Deferred), "nobody came first"
     if isinstance(outcome, Refusal):
         raise outcome
@@ -51,14 +56,15 @@ async def enrol(tx: Tx, *, subject_id: UUID, programme_code: str, now: datetime)
 
 
 async def enrol_many(
-    tx: Tx, *, asks: Sequence[Ask], now: datetime
+    tx: Tx, *, asks: Sequence[Ask], now: datetime, vault: Vault | None = None
 ) -> list[Enrolment | Refusal | Deferred]:
     """Decide a batch of enrolments; one outcome an ask, in order, and first come, first served.
 
     The outcomes may be told once the transaction has committed. What is refused changes nothing,
-    so the others stand.
+    so the others stand. `vault` opens what conditions of enrolment ask about (`[enrol]`); without
+    it there can be no programme that has any.
     """
-    batch = _Batch(tx, now, asks)
+    batch = _Batch(tx, now, asks, vault)
     await batch.gather()
     await batch.decide()
     # Last, because everybody who enrols in a programme waits here for everybody else; in one
@@ -71,8 +77,8 @@ async def enrol_many(
 class _Batch:
     """A batch under way: what is known, who fits, and what each is told."""
 
-    def __init__(self, tx: Tx, now: datetime, asks: Sequence[Ask]) -> None:
-        self._tx, self._now, self._asks = tx, now, asks
+    def __init__(self, tx: Tx, now: datetime, asks: Sequence[Ask], vault: Vault | None) -> None:
+        self._tx, self._now, self._asks, self._vault = tx, now, asks, vault
         self._outcomes: dict[int, Enrolment | Refusal | Deferred] = {}
         self._programmes: dict[str, PublishedProgramme | None] = {}
         self._contenders: dict[UUID, store.Contender] = {}
@@ -110,6 +116,7 @@ class _Batch:
             seen.add(ask.subject_id)
             try:
                 self._check(ask, facts, vocabulary, documents)
+                await self._check_context(ask)
             except Refusal as refusal:
                 self._outcomes[place] = refusal
             else:
@@ -160,6 +167,24 @@ class _Batch:
         )
         running = self._contenders[ask.subject_id].running
         check_exclusion(found.programme.document, [documents[digest] for digest in running])
+
+    async def _check_context(self, ask: Ask) -> None:
+        """Check the conditions of enrolment, last: only then is an identity number opened."""
+        found = self._programmes[ask.programme_code]
+        assert found is not None, "what isn't there was refused"
+        if not found.programme.enrol:
+            return
+        if self._vault is None:
+            raise RuntimeError("conditions of enrolment ask about what only a vault opens")
+        check_context(
+            await find_context_lacks(
+                self._tx,
+                subject_id=ask.subject_id,
+                programme=found.programme,
+                vault=self._vault,
+                now=self._now,
+            )
+        )
 
     async def _facts(self) -> dict[UUID, Facts]:
         scored = [each for each in self._contenders.values() if each.scorecard_digest is not None]
