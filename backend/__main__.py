@@ -10,9 +10,10 @@ from typing import Final
 import click
 
 COMMANDS: Final = {
+    "budget": "budget",
     "calendar": "calendar",
-    "catalogue": "catalogue",
     "case": "case",
+    "catalogue": "catalogue",
     "client": "partner",
     "demo": "demo",
     "doctor": "doctor",

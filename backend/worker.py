@@ -29,6 +29,7 @@ from backend.notice import service as notice
 from backend.oauth import service as oauth
 from backend.operator import service as operator
 from backend.order import jobs as order_jobs
+from backend.programme import jobs as programme_jobs
 from backend.programme import service as programme
 from backend.record import service as record
 from backend.record.jobs import purge_records
@@ -123,6 +124,14 @@ async def purge_ended_records(ctx: dict[str, Any]) -> None:
     if total.versions or total.faults:
         log.info("records_purged", count=total.versions)
         log.info("faults_purged", count=total.faults)
+
+
+async def expire_reservations(ctx: dict[str, Any]) -> None:
+    """Give back what was reserved for a time that is over; run twice, it finds fewer."""
+    house: House = ctx["house"]
+    count = await programme_jobs.expire_reservations(house.database, clock=house.clock)
+    if count:
+        log.info("reservations_expired", count=count)
 
 
 async def probe_endpoints(ctx: dict[str, Any]) -> None:
@@ -228,6 +237,7 @@ def _worker(queue: ArqRedis, house: House, relay: Relay) -> Worker:
             cron(verify_scores, hour=19, minute=20, keep_result=0),  # 03:20 in the city
             cron(end_orders, minute=set(range(2, 60, 5)), keep_result=0),
             cron(probe_endpoints, minute={11, 41}, keep_result=0),
+            cron(expire_reservations, keep_result=0),
             cron(sweep_expired, minute=set(range(0, 60, 5)), keep_result=0),
             # Records end with the city's day; the other hours are for a day that ends very many.
             cron(purge_ended_records, minute=7, keep_result=0),

@@ -16,8 +16,9 @@ import msgspec
 from backend.kit.problem import Refusal
 from backend.programme.rules.document import LIMIT_FEN_MAX, USES_MAX, Budget, Limit, Span
 
-# What is kept with a change, in the words of whoever makes it.
-WORDS_MAX: Final = 200
+# What is kept with a change: a reason as operators give it, and a login or a name with its prefix.
+REASON_MAX: Final = 200
+BY_WHOM_MAX: Final = 240
 _MONTH = re.compile(r"[0-9]{4}-(?:0[1-9]|1[0-2])", re.ASCII)
 
 # What shared balances are kept of, in the order they are locked in: the programme's first, so that
@@ -153,8 +154,8 @@ class Cause(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         """Look at the words: they are the program's or were looked at when they came in."""
-        assert 1 <= len(self.by_whom) <= WORDS_MAX, "somebody does it"
-        assert 1 <= len(self.reason) <= WORDS_MAX, "there is a reason"
+        assert 1 <= len(self.by_whom) <= BY_WHOM_MAX, "somebody does it"
+        assert 1 <= len(self.reason) <= REASON_MAX, "there is a reason"
 
 
 def buckets_of(partner_id: UUID, day: date) -> list[Bucket]:

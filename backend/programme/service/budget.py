@@ -15,6 +15,8 @@ from backend.kit.ids import new_id
 from backend.kit.page import Page, cut_page, decode_cursor
 from backend.kit.postgres import ReadTx, Tx
 from backend.kit.problem import Refusal
+from backend.ledger import service as ledger
+from backend.ledger.rules import Actor
 from backend.programme.rules import budget as rules
 from backend.programme.rules.budget import (
     SHARED,
@@ -211,6 +213,51 @@ async def refill(
     )
 
 
+async def refill_by(
+    tx: Tx,
+    *,
+    programme_code: str,
+    span: str,
+    bucket: str,
+    amount_fen: int,
+    uses: int,
+    by: Actor,
+    reason: str,
+    now: datetime,
+) -> Balance:
+    """Refill as an operator, or somebody at the shell, and write down that they did.
+
+    Raises what `refill` raises.
+    """
+    balance = await refill(
+        tx,
+        programme_code=programme_code,
+        span=span,
+        bucket=bucket,
+        amount_fen=amount_fen,
+        uses=uses,
+        by_whom=by.login,
+        reason=reason,
+        now=now,
+    )
+    await ledger.note_action(
+        tx,
+        by=by,
+        action="budget.refilled",
+        thing=f"programme:{programme_code}",
+        reason=reason,
+        facts={
+            "span": balance.span,
+            "bucket": balance.bucket,
+            "amount_fen": amount_fen,
+            "uses": uses,
+            "revision": balance.revision,
+        },
+        now=now,
+    )
+    return balance
+
+
 async def get_balances(tx: ReadTx, *, programme_code: str, now: datetime) -> list[Balance]:
     """Return a programme's balances: the whole, partners, days and months of late and to come.
 
@@ -234,8 +281,10 @@ async def list_entries(
 ) -> Page[Entry]:
     """Return one page of why a balance changed, newest first.
 
-    Raises Refusal budget_bucket_invalid, cursor_invalid.
+    Raises Refusal not_found (no such programme), budget_bucket_invalid, cursor_invalid.
     """
+    if await find_programme(tx, programme_code=programme_code) is None:
+        raise Refusal("not_found")
     found = await store.list_entries(
         tx,
         programme_code,
