@@ -128,14 +128,14 @@ OFFICE_PROBLEMS: dict[str, Problem] = {
     "programme_dry_run_unfit": Problem(
         409,
         "The dry run does not show what would be approved",
-        "试算与待批准内容不符",
+        "预演与待批准内容不符",
         "`why`: unknown, other_text, other_live_version, other_scorecard, too_old (a day), faults."
         " Make another one.",
     ),
     "programme_dry_run_unknown": Problem(
         404,
         "There is no such dry run",
-        "试算不存在",
+        "预演不存在",
         "See GET /v1/operator/programmes/{code}/versions/{version}/dry-runs.",
     ),
     "programme_seats_taken": Problem(
