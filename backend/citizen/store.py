@@ -64,13 +64,6 @@ async def hold_account(tx: Tx, subject_id: UUID) -> bool:
     return found is not None
 
 
-async def hold_account_key(tx: Tx, subject_id: UUID) -> bytes | None:
-    """Return the account's data key and keep the account until the transaction ends, or None."""
-    return await tx.fetch_optional_value(
-        bytes, """SELECT data_key FROM account WHERE subject_id = $1 FOR SHARE""", subject_id
-    )
-
-
 async def lock_account(tx: Tx, subject_id: UUID) -> bool:
     """Wait for all who hold the account, then keep it alone; False if there is none."""
     found = await tx.fetch_optional_value(

@@ -233,3 +233,72 @@ async def notices_of(city: City, person: Person) -> list[str]:
 
 class _Topic(msgspec.Struct, frozen=True):
     topic: str
+
+
+async def books_of(city: City) -> None:
+    """Hold the books against each other: what runs is what is open, reserved and told."""
+    async with city.house.database.read() as tx:
+        wrong = await tx.fetch_value(
+            int,
+            """SELECT count(*) FROM (
+                 SELECT coalesce(sum(credit_fen) FILTER (WHERE state IN ('created', 'active')), 0)
+                        AS runs,
+                        coalesce((
+                          SELECT open_fen FROM exposure
+                          WHERE exposure.subject_id = service_order.subject_id), 0) AS is_open
+                 FROM service_order GROUP BY subject_id) AS sums
+               WHERE runs <> is_open""",
+        )
+        assert wrong == 0, "exposure is what running orders hold"
+        wrong = await tx.fetch_value(
+            int,
+            """SELECT count(*) FROM exposure WHERE open_fen > 0 AND NOT EXISTS (
+                 SELECT FROM service_order WHERE service_order.subject_id = exposure.subject_id
+                   AND state IN ('created', 'active'))""",
+        )
+        assert wrong == 0, "nothing is open without an order"
+        wrong = await tx.fetch_value(
+            int,
+            """SELECT count(*) FROM service_order JOIN reservation
+                 USING (subject_id, reservation_id)
+               WHERE NOT CASE service_order.state
+                 WHEN 'created' THEN reservation.state IN ('reserved', 'expired')
+                   AND reservation.amount_fen >= credit_fen
+                 WHEN 'active' THEN reservation.state = 'reserved'
+                   AND reservation.amount_fen = credit_fen AND reservation.expires_at IS NULL
+                 WHEN 'completed' THEN reservation.state = 'settled'
+                   AND reservation.settled_fen = service_order.settled_fen
+                 ELSE reservation.state IN ('released', 'expired') END""",
+        )
+        assert wrong == 0, "an order's reservation is where its order is"
+        wrong = await tx.fetch_value(
+            int,
+            """SELECT count(*) FROM budget WHERE span = 'programme' AND reserved_fen <> (
+                 SELECT coalesce(sum(amount_fen), 0) FROM reservation
+                 WHERE reservation.programme_code = budget.programme_code
+                   AND reservation.state = 'reserved')""",
+        )
+        assert wrong == 0, "the budget is the sum of its reservations"
+        wrong = await tx.fetch_value(
+            int,
+            """SELECT count(*) FROM reservation WHERE state = 'reserved' AND NOT EXISTS (
+                 SELECT FROM service_order WHERE service_order.subject_id = reservation.subject_id
+                   AND service_order.reservation_id = reservation.reservation_id
+                   AND service_order.state IN ('created', 'active'))""",
+        )
+        assert wrong == 0, "nothing is reserved for nothing"
+
+
+class OwedRow(msgspec.Struct, frozen=True):
+    """What stands in the database of what is owed."""
+
+    obligation_id: UUID
+    state: str
+
+
+async def obligation_of(city: City, order_id: UUID) -> OwedRow | None:
+    """Return what is owed under an order, or None."""
+    async with city.house.database.read() as tx:
+        return await tx.fetch_optional(
+            OwedRow, "SELECT obligation_id, state FROM obligation WHERE order_id = $1", order_id
+        )

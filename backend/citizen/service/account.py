@@ -59,15 +59,6 @@ async def hold_participation(tx: Tx, *, subject_id: UUID) -> Participation | Non
     return await store.hold_participation(tx, subject_id)
 
 
-async def hold_account_key(tx: Tx, *, subject_id: UUID) -> bytes | None:
-    """Return the wrapped data key of an account, which stays until the transaction ends; or None.
-
-    For what is sealed under it. Whoever also holds the participation holds the account first, as
-    leaving does.
-    """
-    return await store.hold_account_key(tx, subject_id)
-
-
 async def find_account_key(tx: ReadTx, *, subject_id: UUID) -> bytes | None:
     """Return the wrapped data key of an account, or None."""
     account = await store.find_account(tx, subject_id)

@@ -74,9 +74,9 @@ async def reply(
     calendar_unknown.
     """
     words = parse_text(text)
-    # The account before the participation, as leaving does.
-    key = await citizen.hold_account_key(tx, subject_id=subject_id)
     order, obligation = await _held(tx, await _find_order(tx, subject_id, order_id))
+    # Behind the hold: leaving has deleted what is owed, so who still owes has an account.
+    key = await citizen.find_account_key(tx, subject_id=subject_id)
     if key is None or obligation is None:
         raise Refusal("not_found")
     aad = f"obligation|reply_sealed|{obligation.obligation_id}"

@@ -57,11 +57,18 @@ async def open_order(
     """
     consent = rules.consent_for(opener.details, asked.programme_code)
     rules.check_asked(asked, consent)
+    # Before anything else is locked: leaving takes it first, too.
+    participation = await citizen.hold_participation(tx, subject_id=opener.subject_id)
+    if participation is None:
+        # Nothing is kept of whoever doesn't take part; the answer is decided as any other.
+        answer = await _decide(tx, opener, asked, vault=vault, now=now)
+        assert not answer.eligible, "nobody is eligible without taking part"
+        return None
+    # Orders of one citizen are opened one after another: whoever waited sees what was first.
+    open_now = await store.lock_exposure(tx, opener.subject_id)
     known = await _find_known(tx, opener, asked)
     if known is not None:
         return known
-    # Before anything else is locked: leaving takes it first, too.
-    await citizen.hold_participation(tx, subject_id=opener.subject_id)
     answer = await _decide(tx, opener, asked, vault=vault, now=now)
     if not answer.eligible:
         return None
@@ -72,11 +79,6 @@ async def open_order(
     terms, cap_fen = promised.document.order, rules.cap_fen_of(promised.document.benefit)
     if terms is None or cap_fen is None:
         return None
-    open_now = await store.lock_exposure(tx, opener.subject_id)
-    # Somebody else may have been at the same number, and was first.
-    known = await _find_known(tx, opener, asked)
-    if known is not None:
-        return known
     limit = await holding.exposure_limit(tx, subject_id=opener.subject_id)
     credit = rules.credit_of(
         asked,
