@@ -117,6 +117,7 @@ async def list_clients(
     tags=["operator"],
     guards=[_SECURITY],
     status_code=HTTP_200_OK,
+    cache_control=_NO_STORE,
     responses=problems("partner_unknown", *_CHANGED),
 )
 async def suspend_partner(
@@ -138,6 +139,7 @@ async def suspend_partner(
     tags=["operator"],
     guards=[_SECURITY],
     status_code=HTTP_200_OK,
+    cache_control=_NO_STORE,
     responses=problems("partner_unknown", *_CHANGED),
 )
 async def resume_partner(
@@ -159,6 +161,7 @@ async def resume_partner(
     tags=["operator"],
     guards=[_SECURITY],
     status_code=HTTP_200_OK,
+    cache_control=_NO_STORE,
     responses=problems("client_unknown", *_CHANGED),
 )
 async def suspend_client(
@@ -180,6 +183,7 @@ async def suspend_client(
     tags=["operator"],
     guards=[_SECURITY],
     status_code=HTTP_200_OK,
+    cache_control=_NO_STORE,
     responses=problems("client_unknown", *_CHANGED),
 )
 async def resume_client(

@@ -332,15 +332,17 @@ async def test_a_suspended_client_leaves_its_partners_others_alone(
 async def test_a_data_officer_sees_what_a_source_sees_of_its_lines(world: World) -> None:
     officer = await OperatorSoftware.of(world, "data")
     await world.make_reader()
-    path = "/v1/operator/quality?source=city_library"
-    seen = (await officer.call("GET", f"{path}&month=2026-11", reason=None)).json()
+    sources = "/v1/operator/sources"
+    path = f"{sources}/city_library/quality?month=2026-11"
+    seen = (await officer.call("GET", path, reason=None)).json()
     assert seen["source_code"] == "city_library"
     assert [each["counts"]["lines"] for each in seen["items"]] == [8]
-    nothing = await officer.call("GET", "/v1/operator/quality?source=nobody")
+    nothing = await officer.call("GET", f"{sources}/nobody/quality")
     assert nothing.json()["items"] == []
-    for query in ("", "?source=", "?source=%00", "?source=a&month=2026-13"):
-        answer = await officer.call("GET", f"/v1/operator/quality{query}")
-        problem_of(answer, 400, "parameter_invalid")
+    answer = await officer.call("GET", f"{sources}/city_library/quality?month=2026-13")
+    problem_of(answer, 400, "parameter_invalid")
+    for code in ("%00", "No-One", "x" * 65):
+        problem_of(await officer.call("GET", f"{sources}/{code}/quality"), 404, "not_found")
 
 
 async def test_the_same_request_twice_is_one_action(security: OperatorSoftware) -> None:

@@ -138,6 +138,7 @@ async def create_operator(
     operation_id="operator_roles_put",
     tags=["operator"],
     guards=[_SECURITY],
+    cache_control=_NO_STORE,
     responses=problems(
         "body_invalid",
         "operator_invalid",
@@ -174,6 +175,7 @@ async def put_roles(
     tags=["operator"],
     guards=[_SECURITY],
     status_code=HTTP_200_OK,
+    cache_control=_NO_STORE,
     responses=problems("operator_self", "operator_unknown", "parameter_invalid", *_ALWAYS, *_ONCE),
 )
 async def suspend_operator(
@@ -196,6 +198,7 @@ async def suspend_operator(
     tags=["operator"],
     guards=[_SECURITY],
     status_code=HTTP_200_OK,
+    cache_control=_NO_STORE,
     responses=problems("operator_self", "operator_unknown", "parameter_invalid", *_ALWAYS, *_ONCE),
 )
 async def resume_operator(

@@ -1,5 +1,6 @@
 """What came of a department's own lines, month by month, and the mark that follows from it."""
 
+import re
 from datetime import date
 from typing import Annotated
 
@@ -7,7 +8,7 @@ import msgspec
 from litestar import get
 from litestar.datastructures import CacheControlHeader
 from litestar.di import NamedDependency
-from litestar.params import QueryParameter
+from litestar.params import FromPath, QueryParameter
 
 from backend.access.guard import requires
 from backend.access.rules import Scope, SourcePrincipal
@@ -18,6 +19,7 @@ from backend.kit.problem import Refusal
 from backend.record import service
 from backend.record.rules.quality import FORMULA, WEIGHTS, MonthQuality
 
+_SOURCE_CODE = re.compile(r"[a-z][a-z0-9_]{0,63}")
 # Its `$` lets a line feed by: the length does not. (`\Z` is none of OpenAPI's patterns.)
 MONTH_PATTERN = r"^20[0-9]{2}-(0[1-9]|1[0-2])$"
 
@@ -99,25 +101,23 @@ async def list_quality(
 
 
 @get(
-    "/v1/operator/quality",
+    "/v1/operator/sources/{code:str}/quality",
     operation_id="operator_quality_list",
     tags=["operator"],
     guards=[requires(Scope.DATA_OPERATE)],
     cache_control=CacheControlHeader(no_store=True),
-    responses=problems("parameter_invalid", "scope_insufficient", "token_invalid"),
+    responses=problems("not_found", "parameter_invalid", "scope_insufficient", "token_invalid"),
 )
 async def list_quality_of_source(
+    code: FromPath[str],
     db: NamedDependency[Database],
     clock: NamedDependency[Clock],
-    source_code: Annotated[
-        str | None, QueryParameter(name="source", pattern="^[a-z][a-z0-9_]*$", max_length=64)
-    ] = None,
     month: Annotated[str | None, QueryParameter(pattern=MONTH_PATTERN, max_length=7)] = None,
 ) -> QualityView:
-    """List the quality of one source's lines, as the source itself sees it; `source` is needed."""
-    if source_code is None:
-        raise Refusal("parameter_invalid", errors=[{"name": "source", "message": "is missing"}])
-    return await _quality_of(source_code, month, db=db, today=city_date(clock.now()))
+    """List the quality of one source's lines, as the source itself sees it."""
+    if not _SOURCE_CODE.fullmatch(code):
+        raise Refusal("not_found")
+    return await _quality_of(code, month, db=db, today=city_date(clock.now()))
 
 
 async def _quality_of(
