@@ -3,7 +3,7 @@
 Who is decided about by a machine alone may ask for a person (个人信息保护法 art. 24). The clocks
 count working days, and the day a case is opened doesn't count (民法典 art. 201):
 
-- not_yet: 15, the longest that handling by a person may take by 国信办秘字〔2019〕191号 art. 6.
+- not_yet: 15, the longest that handling by a person may take by 国信办秘字〔2019〕191号 part 6.
 - obligation: 20, the number the credit registries have for objections (征信业管理条例 art. 25). A
   contested item does not stand meanwhile, so that the clock takes nothing from the citizen.
 """

@@ -80,6 +80,21 @@ async def rows_of(tx: Tx, subject_id: UUID) -> dict[str, int]:
     }
 
 
+async def ask_and_tell(tx: Tx, subject_id: UUID, vault: Vault) -> None:
+    """Let a citizen ask for a person, and tell them something."""
+    await case.open_case(
+        tx,
+        subject_id=subject_id,
+        kind="not_yet",
+        object="library",
+        text="请人工看一下",
+        vault=vault,
+        now=NOW,
+    )
+    ended = {"programme": "library"}
+    await notice.notify(tx, subject_id=subject_id, topic="programme.ended", facts=ended, now=NOW)
+
+
 async def settle(tx: Tx, vault: Vault) -> UUID:
     """Return a citizen who has used all there is: a row in every table with a subject."""
     subject_id = vault.subject_id(national_id(1))
@@ -140,17 +155,7 @@ async def settle(tx: Tx, vault: Vault) -> UUID:
         subject_id, given.consent_id, client.partner_id, client.client_id, "library"
     )
     await programme.check_eligibility(tx, checks=[check], vault=vault, now=NOW)
-    await case.open_case(
-        tx,
-        subject_id=subject_id,
-        kind="not_yet",
-        object="library",
-        text="请人工看一下",
-        vault=vault,
-        now=NOW,
-    )
-    ended = {"programme": "library"}
-    await notice.notify(tx, subject_id=subject_id, topic="programme.ended", facts=ended, now=NOW)
+    await ask_and_tell(tx, subject_id, vault)
     return subject_id
 
 
