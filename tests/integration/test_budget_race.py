@@ -17,7 +17,7 @@ import pytest
 from backend.kit.postgres import Database, Tx
 from backend.kit.problem import Refusal
 from backend.programme.rules.budget import Reservation
-from backend.programme.rules.document import Budget, Limit, Programme
+from backend.programme.rules.document import Budget, Limit, Programme, Span
 from backend.programme.service import budget
 from tests.conftest import NOW
 from tests.support.budget_world import CODE, broken, citizen, partner, publish, publish_next
@@ -78,7 +78,7 @@ def reserving(
     ],
     ids=str,
 )
-async def test_the_last_fen_has_many_contenders(crowd: Database, terms: Budget, span: str) -> None:
+async def test_the_last_fen_has_many_contenders(crowd: Database, terms: Budget, span: Span) -> None:
     programme = await opened(crowd, terms)
     chance = random.Random(4)
     amounts = [chance.randrange(1, 400) for _ in range(120)]
@@ -96,7 +96,7 @@ async def test_the_last_fen_has_many_contenders(crowd: Database, terms: Budget, 
         if isinstance(each, Refusal) and each.facts == {"span": span}
     ]
     assert len(made) + len(refused) == len(amounts), "nobody was told anything else"
-    bound = terms.limit_of(span)  # type: ignore[arg-type]
+    bound = terms.limit_of(span)
     if bound.uses is not None:
         assert len(made) == bound.uses
     else:

@@ -203,7 +203,9 @@ async def refill(
     buckets = [_WHOLE] if wanted == _WHOLE else [_WHOLE, wanted]
     balance = (await _lock(tx, programme_code, buckets, now))[-1]
     limit = rules.refilled(balance, amount_fen=amount_fen, uses=uses)
-    changed = await store.save_limits(tx, programme_code, [(wanted, limit)], Kind.REFILL, cause)
+    changed = await store.save_limits(
+        tx, programme_code, [(wanted, limit)], kind=Kind.REFILL, cause=cause
+    )
     assert changed == 1, "it is locked"
     return replace(
         balance,

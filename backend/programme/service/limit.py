@@ -42,5 +42,5 @@ async def set_limits(
             )
         if limit != Limit(amount_fen=balance.limit_fen, uses=balance.limit_uses):
             wanted.append((Bucket(balance.span, balance.bucket), limit))
-    changed = await store.save_limits(tx, document.code, wanted, Kind.LIMIT, cause)
+    changed = await store.save_limits(tx, document.code, wanted, kind=Kind.LIMIT, cause=cause)
     assert changed == len(wanted), "nobody deletes a balance"

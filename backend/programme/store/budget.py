@@ -16,6 +16,7 @@ from backend.programme.rules.budget import (
     Cause,
     Change,
     Entry,
+    Kind,
     Reservation,
 )
 from backend.programme.rules.document import Limit
@@ -88,7 +89,7 @@ async def list_balances(tx: ReadTx, programme_code: str, day: date, month: date)
 
 
 async def save_limits(
-    tx: Tx, programme_code: str, limits: Sequence[tuple[Bucket, Limit]], kind: str, cause: Cause
+    tx: Tx, programme_code: str, limits: Sequence[tuple[Bucket, Limit]], *, kind: Kind, cause: Cause
 ) -> int:
     """Give balances other limits; return how many have them. Their CHECK has the last word."""
     return await tx.execute(
@@ -113,7 +114,7 @@ async def save_limits(
         [bucket.name for bucket, _ in limits],
         [limit.amount_fen for _, limit in limits],
         [limit.uses for _, limit in limits],
-        kind,
+        kind.value,
         cause.by_whom,
         cause.reason,
         cause.at,
