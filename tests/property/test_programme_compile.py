@@ -138,7 +138,8 @@ def test_a_score_of_another_scorecard_is_not_read_by_its_places(ground: Ground) 
 
 @pytest.mark.parametrize("bound", [-1, True, 10**12, "1 OR true"])
 def test_only_whole_numbers_and_plain_names_become_text(bound: object) -> None:
-    rule: Rule = ((Condition("score", Comparison.AT_LEAST, bound),),)  # type: ignore[arg-type]
+    condition = Condition("score", Comparison.AT_LEAST, bound)  # type: ignore[arg-type] - no number
+    rule: Rule = ((condition,),)
     with pytest.raises(ValueError, match="no part of a statement"):
         rule_predicate(rule, SCORECARD)
     strange = msgspec.structs.replace(SCORECARD, version="'; DROP TABLE score; --")

@@ -30,12 +30,12 @@ def compile_cohort(rule: Rule, live: Rule | None, scorecard: Scorecard) -> Compi
     """
     version = _name(scorecard.version)
     was_met = "false" if live is None else rule_predicate(live, scorecard)
-    return CompiledCohort(
-        f"""SELECT score.subject_id, {rule_predicate(rule, scorecard)} AS is_met,
+    sql = f"""SELECT score.subject_id, {rule_predicate(rule, scorecard)} AS is_met,
   {was_met} AS was_met
 FROM score
-WHERE score.subject_id = ANY($1::uuid[]) AND score.scorecard_version = '{version}'"""  # noqa: S608 - names and numbers that were looked at
-    )
+WHERE score.subject_id = ANY($1::uuid[])
+  AND score.scorecard_version = '{version}'"""  # noqa: S608 - names and numbers that were looked at
+    return CompiledCohort(sql)
 
 
 def rule_predicate(rule: Rule, scorecard: Scorecard) -> str:
