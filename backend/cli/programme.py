@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from backend.cli.document import read_document
 from backend.cli.environment import Fault, command_settings, run
 from backend.cli.partner import JSON_OPTION, in_transaction, say
 from backend.kit.clock import SystemClock
@@ -28,7 +29,7 @@ def programme() -> None:
 @JSON_OPTION
 def programme_publish(*, file: Path, dry_run: bool, as_json: bool) -> None:
     """Prove the programme in FILE (TOML) and put it in force."""
-    text = _read(file)
+    text = read_document(file)
 
     async def prove(tx: Tx) -> tuple[Programme, Vocabulary]:
         return await _proved(tx, file, text), await service.get_vocabulary(tx)
@@ -89,13 +90,6 @@ def programme_list(*, as_json: bool) -> None:
             f"{document.code} {document.name_zh} ({document.name_en}) version {document.version},"
             f" {state}: {each.seats.taken_told} of {each.seats.total} seats taken"
         )
-
-
-def _read(file: Path) -> str:
-    try:
-        return file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError):
-        raise Fault(f"{file} is not a text file in UTF-8") from None
 
 
 async def _proved(tx: Tx, file: Path, text: str) -> Programme:
