@@ -33,6 +33,9 @@ BIRTHS = [
 
 PADS = [" ", "\t", "\u3000", "\x1c", "\xa0", " " * LINE_BYTES_MAX]
 
+SHORT = ["national_id", "external_id", "occurred_on"]
+GOOD = f"{national_id()},a,2026-05-01"
+
 people = st.builds(national_id, st.integers(1, 4), st.sampled_from(BIRTHS))
 days = st.one_of(
     st.integers(0, 4_000).map(lambda back: str(TODAY - timedelta(days=back))),
@@ -102,7 +105,7 @@ def alone(reader: RowReader, line: Line) -> Row | list[Fault] | None:
 
 @given(blocks(), st.sampled_from(sorted(CLASSES)))
 @example(
-    (["national_id", "external_id", "occurred_on"], [[b"\xe4", b"\xb8\xad,,"]], "utf-8"),
+    (SHORT, [[b"\xe4", b"\xb8\xad,,"]], "utf-8"),
     "library_return",
 )
 @example(
@@ -113,6 +116,13 @@ def alone(reader: RowReader, line: Line) -> Row | list[Fault] | None:
     ),
     "library_return",
 )
+# Two lines that have the right number of cells together, but not each.
+@example(
+    (SHORT, [[f"{GOOD},{national_id()}".encode(), b"a,2026-05-01"]], "utf-8"), "library_return"
+)
+# A line so long that its last cells are where those of the next should be.
+@example((SHORT, [[f"{GOOD},x,{GOOD}".encode(), GOOD.encode()]], "utf-8"), "library_return")
+@example((SHORT, [[b" " * (LINE_BYTES_MAX + 1), GOOD.encode()]], "utf-8"), "library_return")
 def test_lines_say_among_many_what_they_say_alone(drawn, code):
     columns, contents, encoding = drawn
     layout = Layout(form="csv", encoding=encoding, columns={})
