@@ -847,7 +847,8 @@ CREATE TABLE public.score (
     revision bigint NOT NULL,
     due_on date NOT NULL,
     CONSTRAINT score_points_check CHECK ((points >= 0))
-);
+)
+WITH (fillfactor='45');
 
 
 --

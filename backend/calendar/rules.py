@@ -86,23 +86,11 @@ class WorkCalendar:
         unknown = self._unknown_before[end] - self._unknown_before[begin] + outside
         return DayCount(self._working_before[end] - self._working_before[begin], unknown)
 
-    def is_working(self, day: date) -> bool:
-        """Say whether a day is a working day; raises Refusal calendar_unknown."""
-        return self._certain(day, day) == 1
-
-    def working_days_between(self, earlier: date, later: date) -> int:
-        """Count the working days after `earlier` up to and including `later`.
-
-        The day a limit begins on does not count (民法典 art. 201). Raises Refusal
-        calendar_unknown when one of these days is unknown.
-        """
-        assert earlier <= later, "a span runs forward"
-        return self._certain(earlier + _ONE_DAY, later)
-
     def add_working_days(self, day: date, working_days: int) -> date:
         """Return the n-th working day after `day`, which itself does not count; 0 gives `day`.
 
-        Raises Refusal calendar_unknown when a day on the way is unknown.
+        The day a limit begins on does not count (民法典 art. 201). Raises Refusal calendar_unknown
+        when a day on the way is unknown.
         """
         assert working_days >= 0, "a limit runs forward"
         if working_days == 0:
@@ -112,15 +100,11 @@ class WorkCalendar:
         if place >= len(self._working):
             raise self._unknown_from(first)
         found = self._working[place]
-        passed = self._certain(first, found)
-        assert passed == working_days, "the n-th working day is the n-th"
-        return found
-
-    def _certain(self, first: date, last: date) -> int:
-        counted = self.count(first, last)
-        if counted.unknown:
+        passed = self.count(first, found)
+        if passed.unknown:
             raise self._unknown_from(first)
-        return counted.working
+        assert passed.working == working_days, "the n-th working day is the n-th"
+        return found
 
     def _place(self, day: date) -> int:
         """Return how many days from the first known one on lie before a day, within the span."""

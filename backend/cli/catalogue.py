@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from backend.cli.document import read_document
 from backend.cli.environment import Fault, command_settings, run
 from backend.cli.partner import JSON_OPTION, in_transaction, say
 from backend.cli.shell import note
@@ -57,7 +58,7 @@ def catalogue_model(*, directory: Path, as_json: bool) -> None:
 @JSON_OPTION
 def catalogue_check(*, file: Path, sources: Path | None, as_json: bool) -> None:
     """Prove the catalogue in FILE (TOML or JSON) and say everything that is wrong with it."""
-    document, sources_text = _read(file), "" if sources is None else _read(sources)
+    document, sources_text = read_document(file), "" if sources is None else read_document(sources)
     try:
         proved = load_catalogue(document, sources_text)
     except DataFault as fault:
@@ -92,7 +93,7 @@ def catalogue_check(*, file: Path, sources: Path | None, as_json: bool) -> None:
 @JSON_OPTION
 def catalogue_publish(*, file: Path, sources: Path, published_by: str, as_json: bool) -> None:
     """Put the catalogue in FILE in force, everywhere at once."""
-    document, sources_text = _read(file), _read(sources)
+    document, sources_text = read_document(file), read_document(sources)
     person = published_by.strip()
     if not 1 <= len(person) <= _PERSON_CHARACTERS_MAX or not person.isprintable():
         raise Fault(f"--by is the name of a person, 1 to {_PERSON_CHARACTERS_MAX} characters")
@@ -219,13 +220,6 @@ def _listed(
         "published_by": published_by,
         "published_at": published_at.isoformat(),
     }
-
-
-def _read(file: Path) -> str:
-    try:
-        return file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError):
-        raise Fault(f"{file} is not a text file in UTF-8") from None
 
 
 def _unusable(file: Path, fault: DataFault) -> Fault:

@@ -11,6 +11,7 @@ import msgspec
 
 from backend.app import open_vault
 from backend.citizen import service as citizen
+from backend.cli.document import read_document
 from backend.cli.dry_run import facts_of_dry_run, show_dry_run
 from backend.cli.environment import Fault, command_settings, database_url, run
 from backend.cli.partner import JSON_OPTION, in_transaction, say
@@ -44,7 +45,7 @@ def programme() -> None:
 @JSON_OPTION
 def programme_draft(*, file: Path, by: str, reason: str, as_json: bool) -> None:
     """Prove the programme in FILE (TOML), say what it means, and keep it as a draft of yours."""
-    text, who, why = _read(file), actor_of(by), reason_of(reason)
+    text, who, why = read_document(file), actor_of(by), reason_of(reason)
 
     async def draft(tx: Tx) -> tuple[Programme, Vocabulary]:
         try:
@@ -282,13 +283,6 @@ def _take_step(step: Callable[..., Awaitable[None]], code: str, by: str, reason:
         await step(tx, programme_code=code, by=who, reason=why, now=SystemClock().now())
 
     run(in_transaction(command_settings(), take))
-
-
-def _read(file: Path) -> str:
-    try:
-        return file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError):
-        raise Fault(f"{file} is not a text file in UTF-8") from None
 
 
 def _refused(file: Path, refusal: Refusal) -> str:

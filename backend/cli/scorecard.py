@@ -12,6 +12,7 @@ import msgspec
 
 from backend.app import open_vault
 from backend.citizen import service as citizen
+from backend.cli.document import read_document
 from backend.cli.environment import Fault, command_settings, database_url, run
 from backend.cli.partner import JSON_OPTION, in_transaction, say
 from backend.cli.progress import progress_bar
@@ -44,7 +45,7 @@ def scorecard() -> None:
 @JSON_OPTION
 def scorecard_check(*, file: Path, as_json: bool) -> None:
     """Prove the scorecard in FILE (TOML or JSON) and say what it means; change nothing."""
-    text = _read(file)
+    text = read_document(file)
 
     async def prove(tx: Tx) -> tuple[Scorecard, list[str]]:
         proved = await service.prove_document(tx, text=text)
@@ -78,7 +79,7 @@ def scorecard_check(*, file: Path, as_json: bool) -> None:
 @JSON_OPTION
 def scorecard_submit(*, file: Path, person: str, as_json: bool) -> None:
     """Hand in the scorecard in FILE (TOML or JSON), to be looked at and approved."""
-    text = _read(file)
+    text = read_document(file)
 
     async def submit(tx: Tx) -> tuple[str, Submitted]:
         now = SystemClock().now()
@@ -114,8 +115,8 @@ def scorecard_report(
     them alone.
     """
     day = as_of.date() if as_of else None
+    _make_directory(out)
     report = run(_make_report(command_settings(), version=version, as_of=day, person=person))
-    out.mkdir(parents=True, exist_ok=True)
     (out / "report.json").write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2))
     (out / "report.svg").write_text(draw_report(report), "utf-8")
     if as_json:
@@ -129,6 +130,14 @@ def scorecard_report(
         return
     _show_report(report)
     click.echo(f"{out / 'report.json'}, {out / 'report.svg'}")
+
+
+def _make_directory(out: Path) -> None:
+    """Make the place of a report before the city is counted for it."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        raise Fault(f"nothing can be written to {out}") from None
 
 
 async def _make_report(
@@ -304,13 +313,6 @@ def _facts_of(each: ListedScorecard) -> dict[str, Any]:
 async def _note(tx: Tx, word: str, version: str, person: str) -> None:
     now = SystemClock().now()
     await note(tx, by=person, action=f"scorecard.{word}", thing=f"scorecard:{version}", now=now)
-
-
-def _read(file: Path) -> str:
-    try:
-        return file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError):
-        raise Fault(f"{file} is not a text file in UTF-8") from None
 
 
 def _proved(file: Path, work: Callable[[Tx], Awaitable[T]]) -> T:

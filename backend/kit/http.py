@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from http import HTTPStatus
 from typing import Annotated, Any, cast
 from uuid import UUID
@@ -21,7 +21,7 @@ from litestar.exceptions import (
 )
 from litestar.middleware import ASGIMiddleware
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import HeaderParameter, QueryParameter
+from litestar.params import HeaderParameter, ParameterKwarg, QueryParameter
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from backend.kit.clock import SystemClock
@@ -197,7 +197,8 @@ def on_refusal(request: AnyRequest, refusal: Refusal) -> Response[bytes]:
 def on_framework_error(request: AnyRequest, error: HTTPException) -> Response[bytes]:
     """Answer what the framework refused by itself: paths, methods, bodies, parameters."""
     if isinstance(error, ValidationException):
-        return problem_response(request, _invalid_part(error), facts={"errors": _errors_of(error)})
+        facts = {"errors": _errors_of(error, _sent_names(request))}
+        return problem_response(request, _invalid_part(error), facts=facts)
     code = _CODES_BY_STATUS.get(error.status_code, "internal")
     headers = {}
     if isinstance(error, MethodNotAllowedException | NotFoundException) and error.headers:
@@ -220,13 +221,24 @@ def _invalid_part(error: ValidationException) -> str:
     return "parameter_invalid" if sources and "body" not in sources else "body_invalid"
 
 
-def _errors_of(error: ValidationException) -> list[dict[str, str]]:
+def _sent_names(request: AnyRequest) -> dict[str, str]:
+    """Return what parameters are called on the wire, where Python calls them otherwise."""
+    found = {}
+    for name, field in request.route_handler.parsed_fn_signature.parameters.items():
+        kwarg = field.kwarg_definition
+        if isinstance(kwarg, ParameterKwarg):
+            found[name] = kwarg.query or kwarg.header or kwarg.cookie or kwarg.name or name
+    return found
+
+
+def _errors_of(error: ValidationException, sent_names: Mapping[str, str]) -> list[dict[str, str]]:
     """List the members that are wrong by name and message; sent values are not echoed."""
     extra = error.extra if isinstance(error.extra, list) else []
     errors = []
     for item in extra[:20]:
         if isinstance(item, dict):
-            name = str(item.get("key", ""))[:100]
+            key = str(item.get("key", ""))
+            name = (key if item.get("source") == "body" else sent_names.get(key, key))[:100]
             message = str(item.get("message", "is not valid")).split(" - at ")[0]
             if message.startswith("Invalid enum value"):
                 message = "is not one of the allowed values"

@@ -17,6 +17,12 @@ class Problem(msgspec.Struct, frozen=True):
 
 
 OFFICE_PROBLEMS: dict[str, Problem] = {
+    "body_incomplete": Problem(
+        400,
+        "The body did not arrive whole",
+        "请求内容未完整到达",
+        "It came too slowly, or the connection ended. Nothing is lost: send the same file again.",
+    ),
     "budget_below_reserved": Problem(
         409,
         "More is reserved or spent than the budget would have",
@@ -58,12 +64,6 @@ OFFICE_PROBLEMS: dict[str, Problem] = {
         "This edition was published with other texts",
         "该版本目录已以其他内容发布",
         "An edition is never edited: give the changed catalogue another edition.",
-    ),
-    "catalogue_missing": Problem(
-        503,
-        "No catalogue is published yet",
-        "尚未发布信用信息目录",
-        "Nothing is collected without one: `creditplus catalogue publish FILE --sources FILE`.",
     ),
     "catalogue_records_kept": Problem(
         409,

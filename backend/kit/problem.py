@@ -57,12 +57,6 @@ PROBLEMS: dict[str, Problem] = {
         "本次授权请求已结束",
         "It has expired or was answered already. Go back to where you came from and start again.",
     ),
-    "body_incomplete": Problem(
-        400,
-        "The body did not arrive whole",
-        "请求内容未完整到达",
-        "It came too slowly, or the connection ended. Nothing is lost: send the same file again.",
-    ),
     "body_invalid": Problem(
         400, "The body is not valid", "请求内容无效", "See `errors`: each names a member."
     ),
@@ -95,6 +89,12 @@ PROBLEMS: dict[str, Problem] = {
         "The text can't be kept like this",
         "文字内容不符合要求",
         "`member` is empty, longer than `most` characters, or holds control characters.",
+    ),
+    "catalogue_missing": Problem(
+        503,
+        "No catalogue is published yet",
+        "尚未发布信用信息目录",
+        "Nothing is collected without one: `creditplus catalogue publish FILE --sources FILE`.",
     ),
     "consent_beyond_cap": Problem(
         422,

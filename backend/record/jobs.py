@@ -1,7 +1,6 @@
 """Sending a whole file in: one transaction a chunk, safe to be killed and to be run again."""
 
 import asyncio
-import hashlib
 import sys
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
@@ -20,6 +19,7 @@ from backend.record.rules.submission import (
     Submission,
     look_at_beginning,
 )
+from backend.record.rules.upload import Tally
 
 BLOCK_BYTES = 262_144
 # How long the loop waits for the reading thread to let it on. The usual 5 ms at each round trip
@@ -30,10 +30,15 @@ PURGE_BATCHES = 20
 Content = BufferedReader | BytesIO
 
 
-def digest_content(content: Content) -> bytes:
-    """Return the SHA-256 of a file, read from its beginning."""
-    content.seek(0)
-    return hashlib.file_digest(content, "sha256").digest()
+def digest_content(content: Content, layout: Layout = PLAIN) -> bytes:
+    """Return the SHA-256 of a file, read from its beginning.
+
+    Raises Refusal submission_too_long before anything of it is taken in.
+    """
+    tally = Tally(layout)
+    for block in _blocks(content, 0):
+        tally.add(block)
+    return tally.digest
 
 
 async def send_submission(
@@ -54,7 +59,7 @@ async def send_submission(
     read again. Without `batch_id` the content names itself. Raises Refusal: see
     `service.open_submission` and `layout_of_file`.
     """
-    digest = digest_content(content)
+    digest = digest_content(content, layout)
     async with database.write() as tx:
         await service.check_sender(tx, source_code=source_code, class_code=class_code)
         layout = await service.layout_for(

@@ -16,11 +16,10 @@ from backend.kit.postgres import Database, Tx
 from backend.score import service
 from backend.score.rules.run import FIRST_SUBJECT, PART_SUBJECTS, Progress, Run
 
-# A batch holds the locks of its participations; it stays short.
-BATCH = 200
+# A batch holds the locks of its participations; it stays short: some 50 ms.
+BATCH = 1_000
 # How much of the work that a new day brings is done at a time; the rest is next minute's.
 DUE_BATCHES = 100
-DUE_BATCH = 1_000
 # Parts of a pass that somebody left behind, each minute: well within the time of a job.
 PARTS_A_MINUTE = 20
 PAGE = 20_000
@@ -58,10 +57,10 @@ async def recompute_due(database: Database, *, clock: Clock) -> RecomputeTotal:
     for _ in range(DUE_BATCHES):
         async with database.write() as tx:
             now = clock.now()
-            due = await service.list_due(tx, limit=DUE_BATCH, now=now)
+            due = await service.list_due(tx, limit=BATCH, now=now)
             total.changed += await service.recompute(tx, subject_ids=due, now=now)
         total.seen += len(due)
-        if len(due) < DUE_BATCH:
+        if len(due) < BATCH:
             break
     return total
 
@@ -78,7 +77,7 @@ async def recompute_all_due(
         done = await recompute_due(database, clock=clock)
         total.seen, total.changed = total.seen + done.seen, total.changed + done.changed
         on_progress(total)
-        if done.seen < DUE_BATCH * DUE_BATCHES:
+        if done.seen < BATCH * DUE_BATCHES:
             return total
 
 

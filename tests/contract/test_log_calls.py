@@ -87,6 +87,6 @@ def test_only_commands_and_the_demos_sender_write_to_the_terminal() -> None:
     printing = {
         str(path.relative_to(BACKEND))
         for path in BACKEND.rglob("*.py")
-        if re.search(r"\bprint\(|sys\.std(out|err)\.write|click\.echo", path.read_text())
+        if re.search(r"\bprint\((?!\?:)|sys\.std(out|err)\.write|click\.echo", path.read_text())
     }
     assert {name for name in printing if not name.startswith("cli/")} == {"citizen/ports.py"}

@@ -5,6 +5,7 @@ Method: codes are found by the syntax tree wherever a string of the table's form
 """
 
 import ast
+import json
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -95,6 +96,20 @@ def test_each_part_of_the_table_is_in_order_and_no_code_is_in_two() -> None:
     tree = ast.parse(TABLE.read_text())
     written = {code for node in ast.walk(tree) if isinstance(node, ast.Dict) for code in node.keys}
     assert _strings(each for each in written if each) == set(others)
+
+
+def test_over_http_only_a_source_department_is_told_a_code_of_the_office() -> None:
+    description = json.loads((ROOT / "openapi/creditplus.v1.json").read_text())
+    told = {
+        code: operation["operationId"]
+        for path in description["paths"].values()
+        for operation in path.values()
+        if "source" not in operation["tags"]
+        for response in operation["responses"].values()
+        for code in re.findall(r"`(\w+)`", response["description"])
+    }
+    assert len(told) > 30
+    assert {code: told[code] for code in OFFICE_PROBLEMS.keys() & told.keys()} == {}
 
 
 def test_a_code_that_nobody_documented_is_found() -> None:

@@ -160,6 +160,18 @@ def test_no_test_is_skipped_without_a_condition() -> None:
     assert found == []
 
 
+def test_no_property_test_keeps_its_number_of_examples_from_the_profile() -> None:
+    """`tests.support.examples` says a number that HYPOTHESIS_PROFILE=thorough may overrule."""
+    found = [
+        f"{path.relative_to(ROOT)}: {line.strip()}"
+        for path in TESTS
+        if path.parent.name == "property"
+        for line in path.read_text().splitlines()
+        if "max_examples" in line
+    ]
+    assert found == []
+
+
 def test_nothing_is_left_for_later() -> None:
     words = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b|NotImplementedError")
     found = [

@@ -6,11 +6,8 @@ or body that isn't described; nothing wrong is taken and nothing right is refuse
 application runs in process on a real database. Seeds are fixed, so a failure comes again.
 """
 
-import asyncio
 import json
 from collections.abc import Iterator
-from pathlib import Path
-from uuid import uuid4
 
 import pytest
 import requests
@@ -18,13 +15,9 @@ import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis import Case
 
-from backend.app import House, open_house
 from backend.cli.openapi import openapi_text
-from backend.kit.clock import SystemClock
-from backend.settings import load_settings
-from tests.conftest import DIGEST_KEY, KEK, _run, encoded_key, with_database
 from tests.fuzz.knowing import City, Signing
-from tests.support.in_process import InProcess, LoopThread
+from tests.support.in_process import InProcess
 from tests.support.oauth_client import ISSUER
 
 # One worker, so that what is known comes in the same order each time.
@@ -69,35 +62,6 @@ def _as_it_is(_context: schemathesis.SerializationContext, value: object) -> byt
 
 
 anonymous, signed = described(with_tokens=False), described(with_tokens=True)
-
-
-async def _open(database_url: str, valkey_url: str, directory: Path) -> House:
-    environ = {
-        "CREDIT_DATABASE_URL": database_url,
-        "CREDIT_VALKEY_URL": valkey_url,
-        "CREDIT_PUBLIC_ORIGIN": ISSUER,
-        "CREDIT_LOCAL_DIR": str(directory),
-        "CREDIT_KEK": encoded_key(KEK),
-        "CREDIT_DIGEST_KEY": encoded_key(DIGEST_KEY),
-    }
-    return await open_house(load_settings(environ), clock=SystemClock())
-
-
-@pytest.fixture(scope="module")
-def city(
-    postgres_url: str, template: str, valkey_url: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[City]:
-    name = f"fuzz_{uuid4().hex[:12]}"
-    asyncio.run(_run(postgres_url, f"CREATE DATABASE {name} TEMPLATE {template}"))
-    thread = LoopThread()
-    directory = tmp_path_factory.mktemp("fuzz")
-    house = thread.run(_open(with_database(postgres_url, name), valkey_url, directory))
-    city = City(thread, house)
-    yield city
-    thread.run(city.world.close())
-    thread.run(house.close())
-    thread.close()
-    asyncio.run(_run(postgres_url, f"DROP DATABASE {name} WITH (FORCE)"))
 
 
 def session_over(adapter: InProcess) -> requests.Session:

@@ -5,20 +5,12 @@ found in the application), for a visitor and for a citizen who is signed in; rig
 in one place. Answers are pages with their policy, or redirects within the service.
 """
 
-import asyncio
-from collections.abc import Iterator
-from uuid import uuid4
-
 import httpx
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backend.web.session import SignedInPage
-from tests.conftest import _run, with_database
 from tests.fuzz.knowing import City
-from tests.fuzz.test_openapi import _open
-from tests.support.in_process import LoopThread
 from tests.support.web import FORM, Browser
 
 EXAMPLES = 40
@@ -40,23 +32,6 @@ COOKIES = st.dictionaries(
     st.text('ABCabc019-_.~"=, ', max_size=60) | st.just("A" * 5000),
     max_size=3,
 )
-
-
-@pytest.fixture(scope="module")
-def city(
-    postgres_url: str, template: str, valkey_url: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[City]:
-    name = f"pages_{uuid4().hex[:12]}"
-    asyncio.run(_run(postgres_url, f"CREATE DATABASE {name} TEMPLATE {template}"))
-    thread = LoopThread()
-    directory = tmp_path_factory.mktemp("pages")
-    house = thread.run(_open(with_database(postgres_url, name), valkey_url, directory))
-    city = City(thread, house)
-    yield city
-    thread.run(city.world.close())
-    thread.run(house.close())
-    thread.close()
-    asyncio.run(_run(postgres_url, f"DROP DATABASE {name} WITH (FORCE)"))
 
 
 def pages(city: City) -> list[tuple[str, str]]:

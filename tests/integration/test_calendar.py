@@ -76,7 +76,7 @@ async def test_a_correction_names_the_days_and_is_seen_at_once(tx: Tx) -> None:
     done = await calendar.import_days(tx, days=corrected, now=NOW)
     assert (done.added, done.corrected) == (0, [DayChange(bridge, True, False)])
     found = await calendar.get_calendar(tx, first=bridge, last=bridge)
-    assert not found.is_working(bridge)
+    assert found.count(bridge, bridge).working == 0
 
 
 async def test_a_new_release_brings_new_years_and_keeps_what_a_city_corrected(tx: Tx) -> None:

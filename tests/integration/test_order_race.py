@@ -198,4 +198,3 @@ async def test_who_leaves_while_partners_open_leaves_nothing_that_waits(city: Ci
         assert await city.count("service_order") == 0, number
         assert await exposure_of(city, person) == 0
     await books_of(city)
-

@@ -15,10 +15,14 @@ import pytest
 from backend.app import House, event_handlers
 from backend.event import service as event
 from backend.event.rules import HAND_OVER_AGAIN_AFTER
+from backend.kit.clock import FixedClock
+from backend.kit.crypto import Vault
+from backend.kit.postgres import Tx
 from backend.kit.problem import Refusal
 from backend.record import service
 from backend.record.rules.life import RecordVersion
 from backend.score.jobs import recompute_changed
+from tests.support.citizen import national_id
 from tests.support.world import App, World
 
 LATE = ("city_library", "library_overdue")
@@ -272,3 +276,28 @@ async def test_a_dispute_outlives_versions_that_come_late_while_the_record_is_so
     ]
     assert current.version == 6
     assert current.disputed_at is not None, "nobody has looked at the dispute"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        national_id(1),
+        "".join(chr(ord(each) + 0xFEE0) for each in national_id(1)),
+        "".join(f"\\u00{ord(each):02x}" for each in national_id(1)),
+    ],
+    ids=["plain", "full width", "escaped in JSON"],
+)
+async def test_whoever_stands_in_a_line_finds_the_look_however_it_is_written(
+    tx: Tx, vault: Vault, clock: FixedClock, written: str
+) -> None:
+    """A file of JSON lines may write any character as its number."""
+    looked_at = await service.look_at_lines(
+        tx,
+        lines=[f'{{"national_id":"{written}","quantity":-1}}'.encode()],
+        encoding="utf-8",
+        looking=service.Looking.BAD_LINES,
+        vault=vault,
+        now=clock.now(),
+        **WHO,
+    )
+    assert looked_at == 1

@@ -275,6 +275,17 @@ async def test_only_subjects_whose_records_changed_are_announced_in_small_events
     assert all(each.subject_id is None for each in events)
 
 
+async def test_a_file_with_a_line_too_many_is_refused_before_anything_of_it_is_taken_in(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("backend.record.rules.upload.UPLOAD_LINES_MAX", 3)
+    with pytest.raises(Refusal, match="submission_too_long"):
+        await desk.send(file_of(*(line(number) for number in range(4))))
+    assert await desk.records() == []
+    sent = await desk.send(file_of(*(line(number) for number in range(3))))
+    assert (sent.accepted, sent.completed_at is None) == (3, False)
+
+
 async def test_two_files_with_the_same_records_in_another_order_do_not_stop_each_other(desk: Desk):
     lines = [line(number, person=number % 50 + 1) for number in range(3_000)]
     first, second = await asyncio.gather(

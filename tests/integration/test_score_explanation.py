@@ -169,9 +169,11 @@ class TestChanges:
             problem_of(answer, 404, "score_revision_missing")
 
     @pytest.mark.parametrize("query", ["from=0", "to=x", f"to={2**63}"])
-    async def test_what_is_no_revision_is_refused(self, world, query):
+    async def test_what_is_no_revision_is_refused_by_the_name_it_was_sent_under(self, world, query):
         app = await world.app_of(joins=True)
-        problem_of(await app.call("GET", f"/v1/me/score/changes?{query}"), 400, "parameter_invalid")
+        answer = await app.call("GET", f"/v1/me/score/changes?{query}")
+        found = problem_of(answer, 400, "parameter_invalid")
+        assert [each["name"] for each in found["errors"]] == [query.partition("=")[0]]
 
 
 class TestSimulation:

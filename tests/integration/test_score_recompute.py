@@ -386,7 +386,7 @@ async def test_a_pass_begins_when_who_joins_with_the_old_scorecard_is_in(city: C
 
 async def test_an_item_that_ends_leaves_the_score_without_anybody_asking(city: City, monkeypatch):
     """产品原则 7: nothing comes in on the day an item ends, so the worker looks for itself."""
-    monkeypatch.setattr(jobs, "DUE_BATCH", 1)
+    monkeypatch.setattr(jobs, "BATCH", 1)
     await city.borrow(1, late=True, day="2026-09-01")
     await city.join(1, 2, 3)
     score = await city.score(1)
@@ -405,7 +405,7 @@ async def test_an_item_that_ends_leaves_the_score_without_anybody_asking(city: C
 
 
 async def test_work_on_due_scores_is_bounded_and_goes_on_the_next_time(city: City, monkeypatch):
-    monkeypatch.setattr(jobs, "DUE_BATCH", 1)
+    monkeypatch.setattr(jobs, "BATCH", 1)
     monkeypatch.setattr(jobs, "DUE_BATCHES", 2)
     for serial in (1, 2, 3):
         await city.borrow(serial, late=True, day="2026-09-01")

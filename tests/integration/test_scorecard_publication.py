@@ -107,12 +107,29 @@ async def test_two_people_bring_it_into_force_and_one_does_not(desk: Desk):
     await refused("scorecard_settled", desk.approve(report, "赵敏"))
 
 
-async def test_a_name_is_the_same_in_whatever_case_and_width(desk: Desk):
+@pytest.mark.parametrize(
+    ("name", "again"),
+    [
+        ("Li Wei", "LI  ＷEI"),
+        ("Li Wei", "LiWei"),
+        ("李薇", "李\u3000薇"),
+        ("李薇", "李薇。"),
+        ("阿卜杜拉·买买提", "阿卜杜拉•买买提"),
+    ],
+)
+async def test_a_name_is_the_same_in_whatever_case_width_and_spacing(
+    desk: Desk, name: str, again: str
+):
     await desk.submit()
     report = await desk.report()
-    await desk.approve(report, "Li Wei")
-    await refused("scorecard_approver_repeated", desk.approve(report, "LI  ＷEI"))
-    for name in (" ", "Li Wei\ufe00", "Li\u3164Wei", "\u2800"):
+    await desk.approve(report, name)
+    await refused("scorecard_approver_repeated", desk.approve(report, again))
+
+
+async def test_a_name_that_does_not_show_is_none(desk: Desk):
+    await desk.submit()
+    report = await desk.report()
+    for name in (" ", "Li Wei\ufe00", "Li\u3164Wei", "\u2800", "…"):
         await refused("person_invalid", desk.approve(report, name))
 
 

@@ -287,7 +287,24 @@ async def test_what_is_wrong_with_a_file_is_said_line_by_line(
     assert done.returncode == 1
     assert "version must be" in done.stderr
     assert "volunteer_hours: the curve falls" in done.stderr
+    file.write_bytes(EXAMPLE.read_bytes().join([b"\xef\xbb\xbf", b""]))
+    assert creditplus(database_url, tmp_path, "check", str(file)).returncode == 0, (
+        "a BOM is no word"
+    )
     file.write_bytes(b"\xff\xfe")
     done = creditplus(database_url, tmp_path, "submit", str(file), "--by", "李薇")
     assert done.returncode == 1
     assert "not a text file" in done.stderr
+
+
+async def test_a_place_for_the_report_that_is_none_is_said_before_anybody_is_counted(
+    crowd: Crowd, database_url: str, tmp_path: Path
+):
+    (tmp_path / "file").touch()
+    out = tmp_path / "file" / "out"
+    done = creditplus(database_url, tmp_path, "report", "--out", str(out), "--by", "李薇")
+    assert done.returncode == 1
+    assert done.stderr == f"creditplus: nothing can be written to {out}\n"
+    async with crowd.house.database.read() as tx:
+        listed = await service.find_listed(tx, version=service.packaged_scorecard().version)
+    assert [report.made_by for report in listed.reports] == ["release: author"]

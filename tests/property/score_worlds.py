@@ -27,6 +27,7 @@ SHIPPED: Scorecard = load_scorecard(
     (files("backend.score") / "data" / "scorecard-2026-2.toml").read_text(), CATALOGUE
 )
 AS_OF = date(2026, 11, 20)
+DAYS_AGO = st.integers(-40, 1500)
 REPORTED_AT = datetime(2026, 11, 20, 2, tzinfo=UTC)
 GOOD = [each for each in CATALOGUE.classes.values() if not each.is_adverse]
 ADVERSE = [each for each in CATALOGUE.classes.values() if each.is_adverse]
@@ -64,10 +65,15 @@ def make_record(
 
 
 @st.composite
-def records(draw: st.DrawFn, number: int = 0, kinds: list[RecordClass] | None = None) -> Record:
+def records(
+    draw: st.DrawFn,
+    number: int = 0,
+    kinds: list[RecordClass] | None = None,
+    days: st.SearchStrategy[int] = DAYS_AGO,
+) -> Record:
     """A record of any class, at any time: before its windows, within them, and to come."""
     record_class = draw(st.sampled_from(kinds or [*CATALOGUE.classes.values()]))
-    days_ago = draw(st.integers(-40, 1500))
+    days_ago = draw(days)
     lasted = draw(st.none() | st.integers(0, 1200))
     occurred_on = AS_OF - timedelta(days=days_ago)
     return make_record(

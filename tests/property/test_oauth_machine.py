@@ -31,7 +31,8 @@ from backend.oauth.rules.grant import (
     decide_redemption,
     decide_refresh,
 )
-from backend.oauth.rules.token import AccessToken, introspect_access, is_live, principal_of
+from backend.oauth.rules.introspection import introspect_access
+from backend.oauth.rules.token import AccessToken, is_live, principal_of
 from tests.conftest import NOW
 from tests.support.examples import examples
 from tests.support.oauth_client import ELIGIBILITY, ISSUER, REDIRECT_URI

@@ -43,10 +43,10 @@ class Participating(RuleBasedStateMachine):
         self.runner.run(self._empty())
 
     async def _empty(self) -> None:
+        others = ("account", "phone_directory", "session", "sign_in_code", "sign_in_try")
+        tables = ("participation", *others)
         async with self.database.write() as tx:
-            await tx.execute("DELETE FROM participation")
-            for table in ("account", "phone_directory", "session", "sign_in_code", "sign_in_try"):
-                await tx.execute(f"DELETE FROM {table}")
+            await tx.execute(";".join(f"DELETE FROM {table}" for table in tables))
 
     def do(self, verb, **arguments):
         """Run a verb in a transaction of its own; a refusal's code is the outcome."""
@@ -122,14 +122,16 @@ class Participating(RuleBasedStateMachine):
     def database_and_model_agree(self) -> None:
         """The row exists exactly while the citizen takes part, and only with an account."""
         assert self.hooks.calls == self.expected
-        for person in (1, 2):
-            key = self.runner.run(self._key(person))
+        for person, key in self.runner.run(self._keys()).items():
             assert key == self.keys.get(person)
             assert key is None or person in self.accounts
 
-    async def _key(self, person: int) -> bytes | None:
+    async def _keys(self) -> dict[int, bytes | None]:
         async with self.database.read() as tx:
-            return await service.find_participation_key(tx, subject_id=self.subject(person))
+            return {
+                person: await service.find_participation_key(tx, subject_id=self.subject(person))
+                for person in (1, 2)
+            }
 
 
 @pytest.mark.parametrize("steps", [20])

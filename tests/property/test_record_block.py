@@ -7,14 +7,17 @@ must not change another.
 """
 
 from datetime import date, timedelta
+from itertools import product
+from typing import get_args
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from backend.record.rules.block import BlockReader, Rows
 from backend.record.rules.catalogue import RecordClass
 from backend.record.rules.fault import LINE_BYTES_MAX, Fault
-from backend.record.rules.layout import COLUMNS, REQUIRED_COLUMNS, Layout
+from backend.record.rules.layout import COLUMNS, REQUIRED_COLUMNS, Encoding, Layout
 from backend.record.rules.line import Line, cut_lines, split_lines
 from backend.record.rules.row import Row, RowReader
 from backend.record.service import packaged_catalogue
@@ -29,6 +32,9 @@ BIRTHS = [
 ]
 
 PADS = [" ", "\t", "\u3000", "\x1c", "\xa0", " " * LINE_BYTES_MAX]
+
+SHORT = ["national_id", "external_id", "occurred_on"]
+GOOD = f"{national_id()},a,2026-05-01"
 
 people = st.builds(national_id, st.integers(1, 4), st.sampled_from(BIRTHS))
 days = st.one_of(
@@ -99,7 +105,7 @@ def alone(reader: RowReader, line: Line) -> Row | list[Fault] | None:
 
 @given(blocks(), st.sampled_from(sorted(CLASSES)))
 @example(
-    (["national_id", "external_id", "occurred_on"], [[b"\xe4", b"\xb8\xad,,"]], "utf-8"),
+    (SHORT, [[b"\xe4", b"\xb8\xad,,"]], "utf-8"),
     "library_return",
 )
 @example(
@@ -110,6 +116,13 @@ def alone(reader: RowReader, line: Line) -> Row | list[Fault] | None:
     ),
     "library_return",
 )
+# Two lines that have the right number of cells together, but not each.
+@example(
+    (SHORT, [[f"{GOOD},{national_id()}".encode(), b"a,2026-05-01"]], "utf-8"), "library_return"
+)
+# A line so long that its last cells are where those of the next should be.
+@example((SHORT, [[f"{GOOD},x,{GOOD}".encode(), GOOD.encode()]], "utf-8"), "library_return")
+@example((SHORT, [[b" " * (LINE_BYTES_MAX + 1), GOOD.encode()]], "utf-8"), "library_return")
 def test_lines_say_among_many_what_they_say_alone(drawn, code):
     columns, contents, encoding = drawn
     layout = Layout(form="csv", encoding=encoding, columns={})
@@ -129,6 +142,22 @@ def test_lines_say_among_many_what_they_say_alone(drawn, code):
         assert list(rows) == [each for each in expected if isinstance(each[1], Row)]
         assert rejected == [each for each in expected if not isinstance(each[1], Row)]
         assert len({len(column) for column in rows.columns()}) == 1
+
+
+@pytest.mark.parametrize("encoding", get_args(Encoding))
+def test_a_line_feed_is_part_of_no_character_whatever_stands_before_it(encoding: Encoding) -> None:
+    """Lines are decoded together, so each must be found again: after any bytes up to a character
+    of four that is cut off, in every encoding that is read."""
+    every, leads = range(256), range(0x81, 0xFF)
+    ends = [
+        *map(bytes, product(every, every)),
+        *map(bytes, product(leads, range(0x30, 0x3A), leads)),
+    ]
+    ends += map(bytes, product(range(0xF0, 0xF5), range(0x80, 0xC0), range(0x80, 0xC0)))
+    for end in ends:
+        if b"\n" not in end:
+            assert (end + b"\n,").decode(encoding, errors="replace").endswith("\n,")
+            assert (end + b"\n,").decode(encoding, errors="replace").count("\n") == 1
 
 
 def test_only_a_line_that_needs_it_is_read_alone():

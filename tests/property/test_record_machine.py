@@ -69,27 +69,17 @@ class Life(RuleBasedStateMachine):
         self.repaired: set[tuple[str, int]] = set()
         self.counting: set[UUID] = set()
         self.may_begin: set[UUID] = set()
+        self.versions: list[RecordVersion] = []  # as the last step left them
         self.runner.run(self._empty())
 
     async def _empty(self) -> None:
+        tables = ("record", "record_step", "ended_number", "outbox", "submission_error")
         async with self.database.write() as tx:
-            for table in ("record", "record_step", "ended_number", "outbox", "submission_error"):
-                await tx.execute(f"DELETE FROM {table}")
+            await tx.execute(";".join(f"DELETE FROM {table}" for table in tables))
 
     @property
     def today(self) -> Any:
         return city_date(self.clock.now())
-
-    async def _versions(self) -> list[RecordVersion]:
-        async with self.database.read() as tx:
-            return [
-                each
-                for person in (1, 2)
-                for each in await service.list_versions(tx, subject_id=self.subject(person))
-            ]
-
-    def versions(self) -> list[RecordVersion]:
-        return self.runner.run(self._versions())
 
     @staticmethod
     def subject(person: int) -> UUID:
@@ -126,7 +116,7 @@ class Life(RuleBasedStateMachine):
     @rule(number=NUMBERS, step=st.sampled_from([*STEP_VERBS]), which=st.integers(0, 9))
     def decide(self, number: str, step: Step, which: int) -> None:
         """A step is taken with any version on file; the table says whether it may be."""
-        versions = [each for each in self.versions() if each.external_id == number]
+        versions = [each for each in self.versions if each.external_id == number]
         if not versions:
             return
         chosen = versions[which % len(versions)]
@@ -184,8 +174,13 @@ class Life(RuleBasedStateMachine):
                 self.over[number] = (0, self.today)
 
     @invariant()
+    def database_and_model_agree(self) -> None:
+        told = self.runner.run(self._look())
+        self.what_stands_is_what_should()
+        self.nothing_comes_back_and_every_change_is_told(told)
+
     def what_stands_is_what_should(self) -> None:
-        versions = self.versions()
+        versions = self.versions
         on_file = {(each.external_id, each.version) for each in versions}
         assert on_file == {(n, v) for n, held in self.said.items() for v in held}
         for number, held in self.said.items():
@@ -210,9 +205,8 @@ class Life(RuleBasedStateMachine):
             assert status_of(record, self.today) is expected
             assert counts(record, self.today) == (expected is Status.STANDING)
 
-    @invariant()
-    def nothing_comes_back_and_every_change_is_told(self) -> None:
-        versions = {each.record_id: each for each in self.versions()}
+    def nothing_comes_back_and_every_change_is_told(self, told: set[str]) -> None:
+        versions = {each.record_id: each for each in self.versions}
         counting = {
             each.record_id
             for each in versions.values()
@@ -221,7 +215,6 @@ class Life(RuleBasedStateMachine):
         for record_id in counting - self.counting - self.may_begin:
             is_new = versions[record_id].reported_at == self.clock.now()
             assert is_new, "back to life without a confirmed dispute or a higher version"
-        told = self.runner.run(self._told())
         begun = {str(versions[each].subject_id) for each in counting - self.counting}
         assert begun <= told, "who has more counting is told of"
         stopped = {
@@ -232,18 +225,22 @@ class Life(RuleBasedStateMachine):
         assert stopped <= told, "who has less counting is told of, unless time did it"
         self.counting, self.may_begin = counting, set()
 
-    async def _told(self) -> set[str]:
-        """Return of whom the events since the last step tell."""
+    async def _look(self) -> set[str]:
+        """Look at every version, and return of whom the events since the last step tell."""
 
         class Payload(msgspec.Struct, frozen=True):
+            topic: str
             payload: Any
 
         async with self.database.write() as tx:
-            found = await tx.fetch_all(
-                Payload, "SELECT payload FROM outbox WHERE topic = 'records.changed'"
-            )
-            await tx.execute("DELETE FROM outbox")
-        return {each for row in found for each in row.payload["subject_ids"]}
+            self.versions = [
+                each
+                for person in (1, 2)
+                for each in await service.list_versions(tx, subject_id=self.subject(person))
+            ]
+            found = await tx.fetch_all(Payload, "DELETE FROM outbox RETURNING topic, payload")
+        told = [each.payload for each in found if each.topic == "records.changed"]
+        return {each for payload in told for each in payload["subject_ids"]}
 
 
 @pytest.mark.parametrize(("number", "steps"), [(25, 25)])

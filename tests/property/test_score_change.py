@@ -178,7 +178,7 @@ def test_what_only_one_scorecard_looks_at_is_said_so() -> None:
     assert item.text_en == f"Civic honours: only scorecard {SHIPPED.version} looks at it"
     assert found.base is not None
     assert found.base.delta_points == -dropped.neutral_points
-    assert "2027-1" in found.base.text_zh
+    assert found.base.text_zh.startswith(f"按评分卡 2027-1 而不是 {SHIPPED.version}：")
     back = compare(Standing(fewer, full.values[:-1]), full, units=UNITS).items[0]
     assert back.text_en == f"{item.text_en}, at 3 records", "true in both directions of time"
 

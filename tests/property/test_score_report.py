@@ -291,6 +291,7 @@ def test_no_mean_counts_a_few_people(crowd_size, few, hours):
     assert report.movement is not None
     assert report.movement.mean_change_points == 0
     assert report.movement.stability_index == 0
+    assert ">0.00<" in draw_report(report), "drawn with the digits that are told, and no more"
     assert report.challenger is not None
     assert without.challenger is not None
     assert report.challenger.mean_points == without.challenger.mean_points

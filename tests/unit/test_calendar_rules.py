@@ -48,6 +48,11 @@ def unknown_day_of(refused: pytest.ExceptionInfo[Refusal]) -> object:
     return refused.value.facts["day"]
 
 
+def working_days_after(day: date, last: date) -> DayCount:
+    """Count the days after a day up to and including the last."""
+    return CALENDAR.count(day + timedelta(days=1), last)
+
+
 def test_the_library_brings_whole_years_from_2004_to_2026() -> None:
     assert (DAYS[0].day, DAYS[-1].day) == (date(2004, 1, 1), date(2026, 12, 31))
     assert len(DAYS) == (date(2026, 12, 31) - date(2004, 1, 1)).days + 1
@@ -55,25 +60,24 @@ def test_the_library_brings_whole_years_from_2004_to_2026() -> None:
 
 def test_around_spring_festival_2026_weekends_are_worked_and_weekdays_are_not() -> None:
     # 国办发明电〔2025〕7号: off 15 to 23 February, worked on the 14th and the 28th (Saturdays).
-    assert CALENDAR.is_working(date(2026, 2, 14))
-    assert CALENDAR.is_working(date(2026, 2, 28))
-    off = [date(2026, 2, 15) + timedelta(days=place) for place in range(9)]
-    assert not any(CALENDAR.is_working(day) for day in off)
+    for day in (date(2026, 2, 14), date(2026, 2, 28)):
+        assert CALENDAR.count(day, day) == DayCount(working=1, unknown=0)
+    off = CALENDAR.count(date(2026, 2, 15), date(2026, 2, 23))
+    assert off == DayCount(working=0, unknown=0)
     # From Friday the 13th: Saturday 14, Tuesday 24 to Saturday 28 February, Monday 2 March.
     assert CALENDAR.add_working_days(date(2026, 2, 13), 1) == date(2026, 2, 14)
     assert CALENDAR.add_working_days(date(2026, 2, 13), 7) == date(2026, 3, 2)
-    assert CALENDAR.working_days_between(date(2026, 2, 13), date(2026, 3, 2)) == 7
+    assert working_days_after(date(2026, 2, 13), date(2026, 3, 2)) == DayCount(7, 0)
 
 
 def test_a_limit_runs_across_the_end_of_a_year() -> None:
     # Wednesday 31 December 2025; 1 to 3 January 2026 are off, Sunday the 4th is worked.
     assert CALENDAR.add_working_days(date(2025, 12, 31), 1) == date(2026, 1, 4)
-    assert CALENDAR.working_days_between(date(2025, 12, 31), date(2026, 1, 5)) == 2
+    assert CALENDAR.add_working_days(date(2025, 12, 31), 2) == date(2026, 1, 5)
 
 
 def test_the_day_itself_does_not_count_and_no_days_are_no_days() -> None:
     assert CALENDAR.add_working_days(date(2026, 3, 2), 0) == date(2026, 3, 2)
-    assert CALENDAR.working_days_between(date(2026, 3, 2), date(2026, 3, 2)) == 0
 
 
 def test_past_the_last_known_day_nothing_is_guessed() -> None:
@@ -82,7 +86,7 @@ def test_past_the_last_known_day_nothing_is_guessed() -> None:
         CALENDAR.add_working_days(date(2026, 12, 30), 2)
     assert unknown_day_of(refused) == "2027-01-01"
     with pytest.raises(Refusal) as refused:
-        CALENDAR.working_days_between(date(2003, 12, 30), date(2004, 1, 5))
+        CALENDAR.add_working_days(date(2003, 12, 30), 1)
     assert unknown_day_of(refused) == "2003-12-31"
 
 
@@ -100,14 +104,9 @@ def test_a_year_missing_in_the_middle_is_unknown_on_both_sides() -> None:
 def test_an_empty_calendar_knows_nothing() -> None:
     empty = WorkCalendar([])
     assert empty.count(date(2026, 1, 1), date(2026, 1, 10)) == DayCount(working=0, unknown=10)
-    for ask in (
-        lambda: empty.is_working(date(2026, 1, 1)),
-        lambda: empty.add_working_days(date(2025, 12, 31), 3),
-        lambda: empty.working_days_between(date(2025, 12, 31), date(2026, 1, 3)),
-    ):
-        with pytest.raises(Refusal) as refused:
-            ask()
-        assert unknown_day_of(refused) == "2026-01-01"
+    with pytest.raises(Refusal) as refused:
+        empty.add_working_days(date(2025, 12, 31), 3)
+    assert unknown_day_of(refused) == "2026-01-01"
 
 
 days_around = st.dates(date(2003, 11, 1), date(2027, 3, 1))
@@ -128,8 +127,8 @@ def test_a_count_is_what_counting_day_by_day_gives(first: date, length: int) -> 
 @given(day=st.dates(date(2004, 1, 1), date(2025, 12, 31)), working_days=st.integers(1, 200))
 def test_adding_and_counting_are_each_others_opposite(day: date, working_days: int) -> None:
     end = CALENDAR.add_working_days(day, working_days)
-    assert CALENDAR.is_working(end)
-    assert CALENDAR.working_days_between(day, end) == working_days
+    assert CALENDAR.count(end, end).working == 1, "a limit ends on a working day"
+    assert working_days_after(day, end) == DayCount(working_days, unknown=0)
 
 
 def test_a_file_of_a_year_is_read_as_it_was_written() -> None:

@@ -10,13 +10,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from backend.oauth.rules.token import (
-    AccessToken,
-    introspect_access,
-    introspect_refresh,
-    is_live,
-    principal_of,
-)
+from backend.oauth.rules.introspection import introspect_access, introspect_refresh
+from backend.oauth.rules.token import AccessToken, is_live, principal_of
 from tests.conftest import NOW
 from tests.support.oauth_client import ELIGIBILITY, ISSUER
 from tests.unit.test_oauth_grant import GRANT, JKT, REFRESH

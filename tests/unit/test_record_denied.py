@@ -61,6 +61,23 @@ DENIED = [
     *("信教群众", "教会活动", "礼拜次数", "cancer screening", "tumour registry", "diabetes"),
     *("hypertension", "vaccination status", "hereditary traits", "faith", "mosque visits"),
     *("prayer", "face recognition", "travel trajectory", "communist party"),
+    # what shows the same without its name: visits, tests, calls, ways
+    *("清真寺捐建", "寺庙活动", "亲子鉴定", "步态特征", "视网膜特征", "门诊次数", "挂号次数"),
+    *("手术次数", "病假天数", "医保就医", "乙肝", "肺结核", "血糖水平", "怀孕次数", "游行示威"),
+    *(
+        "出行记录",
+        "行程明细",
+        "乘车路线",
+        "住宿记录",
+        "通话详单",
+        "亲属关系",
+        "人际关系",
+        "家庭成员",
+    ),
+    *("上网记录", "浏览记录", "点赞次数", "fingerprinting", "surgery", "outpatient visits"),
+    *("clinic visits", "pregnancy", "paternity test", "retina", "sermons attended"),
+    *("trip history", "routes taken", "phone calls", "call log", "browsing history"),
+    *("family members", "relatives", "就醫記錄", "門診次數", "親屬關係", "腫瘤登記", "通話詳單"),
     # hidden: gaps, wide and traditional characters, variants
     *(
         "宗 教",
@@ -144,6 +161,7 @@ CONSENTED = [
     ),
     *("Real estate", "Commercial insurance", "Tax amount", "tax_paid", "ｉｎｃｏｍｅ"),
     *("shouru", "cunkuan", "bu_dong_chan", "shangye_baoxian", "shui_e"),
+    *("年薪", "公积金余额", "银行流水", "理财产品", "车险", "寿险", "earnings", "bank balance"),
 ]
 INNOCENT = [
     *(
@@ -205,6 +223,10 @@ INNOCENT = [
         "huanjing_zhengzhi",
         "xian_xuexiao",
     ),
+    *("普通话水平", "旅游行业处罚", "导游行为规范", "挂号信妥投", "门诊部执业许可", "总结核查"),
+    *("手术器械经营许可", "绿色出行次数", "按时归还记录", "社保费缴纳", "经理财务", "行车险情"),
+    *("物流产业示范", "路面部分修缮", "初步态势报告", "电话单位登记", "召回教材", "交流产品"),
+    *("点赞之星", "Route licence", "Relative density", "Call centre licence", "Clinic licence"),
     *(
         "shejian",
         "Audit opinion",

@@ -3,13 +3,16 @@
 Method: the pure functions that build views, on decisions made by hand and the scorecard in force.
 """
 
+import re
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backend import web
 from backend.kit.problem import PROBLEMS, Refusal
 from backend.programme.rules.fact import Unit
 from backend.programme.rules.offer import Lack, OfferState
@@ -26,6 +29,11 @@ from backend.web.sign_in import way_back
 from backend.web.simulation import SimulationForm, read_changes
 from backend.web.words import Text
 from tests.property.score_worlds import AS_OF, CATALOGUE, REPORTED_AT, make_record
+
+TEMPLATES = Path(web.__file__).parent / "templates"
+PAGES_WITH_FORMS = [
+    page for page in sorted(TEMPLATES.rglob("*.html")) if "<form" in page.read_text("utf-8")
+]
 
 
 def lack(unit: Unit, comparison: Comparison, current: int | None, needed: int) -> Lack:
@@ -75,6 +83,15 @@ def test_more_points_never_stand_further_left(points: int) -> None:
 
 def test_effects_carry_a_sign_as_wide_as_a_digit() -> None:
     assert [with_sign(points) for points in (12, 0, -8)] == ["+12", "+0", "−8"]
+
+
+@pytest.mark.parametrize("page", PAGES_WITH_FORMS, ids=lambda page: page.name)
+def test_what_does_not_show_comes_first_in_a_form(page: Path) -> None:
+    """What follows a hidden field stands as close as what comes first: it must be that."""
+    rest = re.sub(
+        r"(<form[^>]*>)(\s*<input type=\"hidden\"[^>]*>)*", r"\1", page.read_text("utf-8")
+    )
+    assert 'type="hidden"' not in rest
 
 
 def test_every_state_of_an_offer_has_words_and_a_place() -> None:

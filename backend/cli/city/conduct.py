@@ -4,12 +4,12 @@ Figures are the rough shape of a city: most people pay on time and borrow now an
 anything against them.
 """
 
-import random
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 
 import msgspec
 
+from backend.cli.city.chance import chance_of
 from backend.cli.city.people import Person
 from backend.record.rules.life import Action
 
@@ -40,7 +40,7 @@ class _Drawing:
     """Draws the entries of one person, with a generator of their own: nobody changes another's."""
 
     def __init__(self, person: Person, *, seed: int, as_of: date) -> None:
-        self.chance = random.Random(f"{seed}:conduct:{person.number}")  # noqa: S311 - a demo
+        self.chance = chance_of(seed, f"conduct:{person.number}")
         self.person = person
         self.entries: list[Entry] = []
         self._seed = seed

@@ -10,6 +10,7 @@ from datetime import date, timedelta
 
 import msgspec
 
+from backend.cli.city.chance import chance_of
 from backend.cli.city.conduct import Entry, draw_conduct
 from backend.cli.city.people import PLAYED_LIVES, Person
 from backend.record.rules.layout import Encoding, Form
@@ -82,7 +83,7 @@ def make_entries(people: Iterable[Person], *, seed: int, as_of: date) -> Iterato
     before: Person | None = None
     periods = Periods(as_of)
     for person in people:
-        chance = random.Random(f"{seed}:desk:{person.number}")  # noqa: S311 - a demo
+        chance = chance_of(seed, f"desk:{person.number}")
         for entry in draw_conduct(person, seed=seed, as_of=as_of):
             initials = desk_of(entry.source).initials
             happened = msgspec.structs.replace(

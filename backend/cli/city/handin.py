@@ -7,13 +7,13 @@ the files were made from, so that a second run finds them.
 import csv
 import io
 import os
-import random
 from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 
 import msgspec
 
+from backend.cli.city.chance import chance_of
 from backend.cli.city.conduct import Entry
 from backend.cli.city.department import Periods, choose_disputed, desk_of, make_entries
 from backend.cli.city.export import export_file
@@ -92,7 +92,7 @@ def write_city(directory: Path, *, citizens: int, seed: int, as_of: date) -> Cit
     files = []
     for (period, source, class_code), lines in sorted(by_file.items()):
         file = _describe(source, class_code, names[period], is_first=period == 0)
-        chance = random.Random(f"{seed}:{file.path}")  # noqa: S311 - a demo
+        chance = chance_of(seed, file.path)
         count, content = export_file(lines, chance=chance)
         _write(directory / file.path, content)
         files.append(msgspec.structs.replace(file, lines=count, bytes=len(content)))

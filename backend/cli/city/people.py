@@ -10,6 +10,8 @@ from datetime import date
 
 import msgspec
 
+from backend.cli.city.chance import chance_of
+
 NAMED = 3
 CITIZENS_MIN, CITIZENS_MAX = NAMED, 200_000
 
@@ -65,7 +67,7 @@ def make_people(*, citizens: int, seed: int, as_of: date) -> Iterator[Person]:
     for number, (name, (born_on, life)) in enumerate(named.items()):
         yield _person(number, name, born_on, life)
     for number in range(NAMED, citizens):
-        chance = random.Random(f"{seed}:person:{number}")  # noqa: S311 - a demo, not a secret
+        chance = chance_of(seed, f"person:{number}")
         (life,) = chance.choices(list(LIVES), weights=list(LIVES.values()))
         name = _name(chance)
         while name in named:

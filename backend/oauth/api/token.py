@@ -34,6 +34,7 @@ from backend.oauth.rules.grant import (
     read_redemption,
     read_refreshing,
 )
+from backend.oauth.rules.introspection import BOUND_TO_KEY
 from backend.oauth.rules.metadata import INTROSPECT_PATH, REVOKE_PATH, TOKEN_PATH
 
 log = get_log(__name__)
@@ -252,7 +253,7 @@ def _client_token_response(
 ) -> Response[FirstTokenView | TokenView | ClientTokenView]:
     view = ClientTokenView(
         access_token=issued.access_token,
-        token_type="DPoP",  # noqa: S106 - the kind of token, not a token
+        token_type=BOUND_TO_KEY,
         expires_in=issued.expires_in,
         scope=" ".join(issued.scopes),
     )
@@ -264,7 +265,7 @@ def _token_response(
 ) -> Response[FirstTokenView | TokenView | ClientTokenView]:
     view = TokenView(
         access_token=tokens.access_token,
-        token_type="DPoP",  # noqa: S106 - the kind of token, not a token
+        token_type=BOUND_TO_KEY,
         expires_in=tokens.expires_in,
         scope=" ".join(tokens.scopes),
         authorization_details=tokens.grant.details,

@@ -18,7 +18,6 @@ from backend.access.rules import (
 )
 from backend.oauth.rules.fault import OauthError
 from backend.oauth.rules.form import Form
-from backend.oauth.rules.token import Introspection
 from backend.partner.rules import SOURCE_KIND, Client
 
 CLIENT_TOKEN_PREFIX = "cp_ct_"  # noqa: S105 - public by design
@@ -117,30 +116,4 @@ def client_principal_of(
         source_code=token.source_code,
         scopes=frozenset(token.scopes),
         token_hash=token.token_hash,
-    )
-
-
-def introspect_client_token(
-    token: ClientToken | None, *, client_id: str, issuer: str, now: datetime
-) -> Introspection | None:
-    """Describe a token to the client it was issued to (RFC 7662 §2.2, §4); None: not active.
-
-    Its subject is the client itself, as RFC 9068 §2.2 has it where no resource owner is involved.
-    """
-    if token is None or token.client_id != client_id:
-        return None
-    if not is_client_token_live(token, audience=issuer, now=now):
-        return None
-    return Introspection(
-        client_id=token.client_id,
-        sub=token.client_id,
-        iss=issuer,
-        aud=token.audience,
-        scope=" ".join(token.scopes),
-        token_type="DPoP",  # noqa: S106 - the kind of token, not a token
-        iat=int(token.created_at.timestamp()),
-        exp=int(token.expires_at.timestamp()),
-        jkt=token.dpop_jkt,
-        authorization_details=[],
-        consent_id=None,
     )

@@ -9,7 +9,7 @@ import msgspec
 from backend.kit.ids import new_token, token_hash
 from backend.kit.postgres import ReadTx, Tx
 from backend.oauth import store
-from backend.oauth.rules.client_token import CLIENT_TOKEN_PREFIX, introspect_client_token
+from backend.oauth.rules.client_token import CLIENT_TOKEN_PREFIX
 from backend.oauth.rules.fault import invalid_grant
 from backend.oauth.rules.grant import (
     ACCESS_TOKEN_PREFIX,
@@ -25,12 +25,13 @@ from backend.oauth.rules.grant import (
     decide_redemption,
     decide_refresh,
 )
-from backend.oauth.rules.token import (
-    AccessToken,
+from backend.oauth.rules.introspection import (
     Introspection,
     introspect_access,
+    introspect_client_token,
     introspect_refresh,
 )
+from backend.oauth.rules.token import AccessToken
 from backend.partner.rules import Client
 
 

@@ -254,9 +254,7 @@ async def list_submission_errors(
     `Accept: text/csv` brings all of them at once, with each line as it was handed in; there are no
     pages then.
     """
-    wanted = request.accept.best_match([JSON, CSV], default=None)
-    if wanted is None and request.headers.get("accept") is not None:
-        raise Refusal("not_acceptable")
+    wanted = _wanted_form(request)
     async with db.read() as tx:
         submission = await service.get_submission(
             tx, source_code=source.source_code, submission_id=submission_id
@@ -271,6 +269,16 @@ async def list_submission_errors(
         LineFaultPageView([_fault_view(each) for each in page.items], page.next_cursor),
         media_type=JSON,
     )
+
+
+def _wanted_form(request: AnyRequest) -> str:
+    try:
+        wanted = request.accept.best_match([JSON, CSV])
+    except OverflowError:  # the framework reads any number as a weight, infinity too
+        wanted = None
+    if wanted is None:
+        raise Refusal("not_acceptable")
+    return wanted
 
 
 def _download(

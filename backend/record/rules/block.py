@@ -30,7 +30,6 @@ from backend.record.rules.personal import holds_personal_number
 from backend.record.rules.row import PEOPLE_REMEMBERED, Row, RowReader
 
 CELLS_REMEMBERED = PEOPLE_REMEMBERED
-_REPLACEMENT = "\ufffd"  # what bytes become that are no character
 _NEVER, _ALWAYS = date.max, date.min
 _first, _second = itemgetter(0), itemgetter(1)
 K = TypeVar("K", bound=Hashable)
@@ -156,24 +155,23 @@ class BlockReader:
         size, width = len(lines.ends), self._reader.width
         if self._reader.is_json:
             return [], set(range(size))
+        # What bytes become that are no character stands in no good cell, nor does a quotation mark:
+        # the lines that hold one are looked at for their cells.
         text = b"\n".join(lines.contents).decode(self._reader.encoding, errors="replace")
         closer_look = set(lines.too_long)
         cells = _cells_of(text)
         is_clean = (
-            not closer_look
-            and not _is_unclear(text.replace("\n", ""))
+            text.replace("\n", "").isprintable()
             and len(cells) == size * (width + 1) - 1
             # A cell between two commas that is a line feed can only be the end of a line.
             and cells[width :: width + 1].count("\n") == size - 1
         )
         if not is_clean:
             texts, commas = text.split("\n"), width - 1
-            if len(texts) != size:
-                return [], set(range(size))
             closer_look.update(
                 place
                 for place, each in enumerate(texts)
-                if each.count(",") != commas or _is_unclear(each)
+                if each.count(",") != commas or not each.isprintable()
             )
             for place in closer_look:
                 texts[place] = "," * commas
@@ -252,11 +250,6 @@ def _numbers_to_look_at(numbers: Sequence[str]) -> list[int]:
 
 def _cells_of(text: str) -> list[str]:
     return text.replace("\n", ",\n,").split(",")
-
-
-def _is_unclear(text: str) -> bool:
-    """Say whether a text without line feeds holds what only a closer look can tell about."""
-    return '"' in text or _REPLACEMENT in text or not text.isprintable()
 
 
 def _put(columns: Sequence[list[Any]], place: int, row: Row, days: Days) -> None:

@@ -66,15 +66,6 @@ STEPS: dict[tuple[Status, Step], Status] = {
     (Status.ENDED, Step.WITHDRAW): Status.WITHDRAWN,
 }
 
-NAMES: dict[Status, Words] = {
-    Status.STANDING: Words("有效", "stands"),
-    Status.DISPUTED: Words("异议处理中", "disputed"),
-    Status.REPAIRED: Words("已修复", "repaired"),
-    Status.ENDED: Words("已到期", "ended"),
-    Status.SUPERSEDED: Words("已更正", "superseded"),
-    Status.WITHDRAWN: Words("已撤回", "withdrawn"),
-}
-
 # Why a record does not count, for the citizen; a standing one may lie in the future.
 WHY_NOT: dict[Status, Words] = {
     Status.STANDING: Words("所载日期尚未到来", "Its day has not come yet."),

@@ -26,6 +26,7 @@ from backend.record.rules.status import check_words
 
 DATA_KIND = "records"
 _NATIONAL_ID = re.compile(r"(?<![0-9])[0-9]{17}[0-9Xx](?![0-9])")
+_ESCAPED = re.compile(r"\\u([0-9A-Fa-f]{4})")  # a character in JSON (RFC 8259 section 7)
 
 
 class Looking(StrEnum):
@@ -108,9 +109,10 @@ def look_entry(
 
 
 def _numbers_in(text: str, today: date) -> set[str]:
-    """Return the identity numbers in a line, in whatever width: by their check characters."""
+    """Return the identity numbers in a line, however written: by their check characters."""
     numbers = set()
-    for match in _NATIONAL_ID.findall(unicodedata.normalize("NFKC", text)):
+    plain = _ESCAPED.sub(lambda escaped: chr(int(escaped[1], 16)), text)
+    for match in _NATIONAL_ID.findall(unicodedata.normalize("NFKC", plain)):
         try:
             numbers.add(parse_national_id(match, today=today).number)
         except Refusal:

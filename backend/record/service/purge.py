@@ -107,9 +107,9 @@ async def purge_faults(tx: Tx, *, now: datetime) -> int:
 
 async def count_purge(tx: ReadTx, *, now: datetime) -> PurgeCount:
     """Return what a purge would delete now."""
-    ended = await store.count_ended(tx, today=city_date(now))
+    versions = await store.count_ended(tx, today=city_date(now))
     faults = await store.count_faults(tx, first_kept=first_id_at(quarantine_end(now)))
-    return PurgeCount(versions=ended.versions, faults=faults)
+    return PurgeCount(versions=versions, faults=faults)
 
 
 async def prove_lines(

@@ -30,8 +30,8 @@ from backend.record.store import version as version_store
 from backend.record.store.packed import insert_pieces
 
 RECORDS_CHANGED = "records.changed"
-# An event's handler works in one transaction and locks the participations it touches: short ones.
-SUBJECTS_PER_EVENT = 200
+# An event's handler works in one transaction and locks the participations it touches: some 50 ms.
+SUBJECTS_PER_EVENT = 1_000
 # The column of a line that doesn't fit what is on file.
 _AT_FAULT = {
     FaultCode.CLASS_CHANGED: "external_id",

@@ -11,13 +11,6 @@ from backend.record.rules.life import RecordVersion
 from backend.record.rules.purge import EndedNumber, RecordPurge
 
 
-class EndedCount(msgspec.Struct, frozen=True):
-    """How much a purge would delete now: numbers of sources, and versions under them."""
-
-    items: int
-    versions: int
-
-
 class PurgedPlace(msgspec.Struct, frozen=True):
     """Where a purged version stands in the proof."""
 
@@ -77,10 +70,10 @@ async def delete_ended(
     )
 
 
-async def count_ended(tx: ReadTx, *, today: date) -> EndedCount:
-    """Return how much `delete_ended` would delete, were there no bound."""
-    return await tx.fetch_one(
-        EndedCount,
+async def count_ended(tx: ReadTx, *, today: date) -> int:
+    """Return how many versions `delete_ended` would delete, were there no bound."""
+    return await tx.fetch_value(
+        int,
         """WITH ended AS (
                SELECT source_code, external_id FROM record AS highest
                WHERE ends_on <= $1 AND (superseded_at IS NULL OR action = 'withdraw')
@@ -89,8 +82,7 @@ async def count_ended(tx: ReadTx, *, today: date) -> EndedCount:
                        WHERE higher.source_code = highest.source_code
                            AND higher.external_id = highest.external_id
                            AND higher.version > highest.version))
-           SELECT (SELECT count(*) FROM ended) AS items, count(*) AS versions
-           FROM record JOIN ended USING (source_code, external_id)""",
+           SELECT count(*) FROM record JOIN ended USING (source_code, external_id)""",
         today,
     )
 

@@ -140,7 +140,7 @@ def _base(
         points_before=base_before,
         points_after=base_after,
         delta_points=base_after - base_before,
-        text_zh=f"按评分卡 {after.version}而不是 {before.version}：没有记录时的起点{zh}",
+        text_zh=f"按评分卡 {after.version} 而不是 {before.version}：没有记录时的起点{zh}",
         text_en=f"By scorecard {after.version} instead of {before.version}: "
         f"where everybody without records starts {en}",
     )

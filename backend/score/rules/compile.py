@@ -11,29 +11,33 @@ with `scored` is the difference between reading and writing.
 """
 
 import calendar
-import re
 from collections.abc import Sequence
 from datetime import date
 from enum import StrEnum
-from itertools import pairwise
 
 import msgspec
 
 from backend.record.rules.catalogue import DIMENSIONS
 from backend.score.rules.engine import NEVER
-from backend.score.rules.plan import classes_of, plan_of, window_floor
-from backend.score.rules.scorecard import PERMILLE, VALUE_MAX, Indicator, Scorecard
+from backend.score.rules.expression import (
+    AS_OF,
+    DAY,
+    MONTH,
+    MONTHS_LASTED,
+    as_name,
+    as_number,
+    points_of,
+    value_of,
+)
+from backend.score.rules.plan import plan_of, window_floor
+from backend.score.rules.scorecard import VALUE_MAX, Indicator, Scorecard
 
-_NAME = re.compile(r"[a-z0-9_.-]+")
-# The first parameters are the day, its month counted from year 0, and its day of the month (31 for
-# the last one of any month: no day of an earlier month is missing then). Windows follow.
-_AS_OF, _MONTH, _DAY = "$1::date", "$2::integer", "$3::integer"
+# The first parameters are the day, its month and its day of the month. Windows follow.
 _FIXED = 3
-_HASHED_FROM, _HASHED_LEAST = 5, 9
 _STANDS = (
     "record.superseded_at IS NULL AND record.disputed_at IS NULL AND record.repaired_at IS NULL"
 )
-_IS_TO_COME = f"occurred_on > {_AS_OF} AND (ends_on IS NULL OR ends_on > occurred_on)"
+_IS_TO_COME = f"occurred_on > {AS_OF} AND (ends_on IS NULL OR ends_on > occurred_on)"
 
 
 class Subjects(StrEnum):
@@ -94,9 +98,10 @@ def compile_recompute(scorecard: Scorecard, subjects: Subjects) -> CompiledState
     settled = ", ".join(f"{column} = changed.{column}" for column in [*figures, "due_on"])
     # Points follow from the values; a row in which they do not was tampered with, and is put right.
     is_otherwise = " OR ".join(f"seen_{column} <> {column}" for column in _KEPT_FIGURES)
-    held, source = "", "changed"
+    held, source, bounds = "", "changed", f"{text.scores} AND "
     if subjects is Subjects.LISTED:
         held, source = _HELD.format(scores=text.scores), "changed JOIN held USING (subject_id)"
+        bounds = ""  # each row is looked up by its id; the whole list would be sorted for each
     return text.statement(
         f""",
 changed AS MATERIALIZED (
@@ -108,10 +113,9 @@ changed AS MATERIALIZED (
 {held}written AS (
   UPDATE score SET {settled},
     revision = score.revision + is_new::integer, scorecard_version = '{text.version}',
-    as_of = {_AS_OF}, computed_at = CASE WHEN is_new THEN {moment} ELSE score.computed_at END
+    as_of = {AS_OF}, computed_at = CASE WHEN is_new THEN {moment} ELSE score.computed_at END
   FROM {source}
-  WHERE {text.scores}
-    AND score.subject_id = changed.subject_id AND score.revision = changed.revision
+  WHERE {bounds}score.subject_id = changed.subject_id AND score.revision = changed.revision
   RETURNING new.*, new.revision > old.revision AS is_new),
 kept AS (
   INSERT INTO score_history ({kept})
@@ -143,10 +147,10 @@ class _Text:
 
     def __init__(self, scorecard: Scorecard, subjects: Subjects) -> None:
         self.scorecard = scorecard
-        self.version = _name(scorecard.version)
-        self.windows = plan_of(scorecard).windows
+        self.version = as_name(scorecard.version)
+        self._plan = plan_of(scorecard)
+        self.windows = self._plan.windows
         self._given = _FIXED + len(self.windows)
-        self._looks = _looks(scorecard)
         if subjects is Subjects.LISTED:
             ids = self.parameter("uuid[]")
             self.scores = f"score.subject_id = ANY({ids})"
@@ -166,7 +170,7 @@ class _Text:
     def statement(self, end: str) -> CompiledStatement:
         """Return the whole statement: the steps, and what is done with them."""
         # Named once, so that each has a type also where no indicator asks for it.
-        day = f"day AS (SELECT {_AS_OF}, {_MONTH}, {_DAY})"
+        day = f"day AS (SELECT {AS_OF}, {MONTH}, {DAY})"
         steps = [day, self._tallied(), self._valued(), self._weighed(), self._scored()]
         return CompiledStatement(
             sql="WITH\n" + ",\n".join(steps) + end,
@@ -178,43 +182,119 @@ class _Text:
         return f"${_FIXED + 1 + self.windows.index(months)}::date"
 
     def _tallied(self) -> str:
-        """One pass over the records: what each indicator needs of them, and when days are over."""
+        """One pass over the records: what each indicator needs of them, and when days are over.
+
+        Told to be in order, the inner query is not taken apart, and each class is compared once.
+        """
         columns = [
-            f"count(*) FILTER (WHERE occurred_on <= {_AS_OF}) AS record_count",
-            f"sum(fingerprint) FILTER (WHERE occurred_on <= {_AS_OF}) AS record_sum",
-            f"min(ends_on) FILTER (WHERE occurred_on <= {_AS_OF}) AS ends_on",
+            f"count(*) FILTER (WHERE occurred_on <= {AS_OF}) AS record_count",
+            f"sum(fingerprint) FILTER (WHERE occurred_on <= {AS_OF}) AS record_sum",
+            f"min(ends_on) FILTER (WHERE occurred_on <= {AS_OF}) AS ends_on",
             f"min(occurred_on) FILTER (WHERE {_IS_TO_COME}) AS begins_on",
             *self._firsts(),
         ]
         for place, indicator in enumerate(self.scorecard.indicators, start=1):
-            columns += _aggregates(place, indicator, self._floor(indicator.window_months))
+            columns += self._aggregates(place, indicator)
         chosen = ",\n    ".join(columns)
+        classes = sorted(self._plan.numbers)
         return f"""tallied AS (
-  SELECT record.subject_id,
+  SELECT subject_id,
     {chosen}
-  FROM record
-  WHERE {self._records} AND {_STANDS}
-    AND (record.ends_on IS NULL OR record.ends_on > {_AS_OF})
-  GROUP BY record.subject_id)"""  # noqa: S608 - names and numbers that were looked at
+  FROM (
+    SELECT record.subject_id, quantity, occurred_on, ended_on, ends_on, fingerprint,
+      CASE WHEN occurred_on <= {AS_OF} THEN {self._number_of(classes)} ELSE 0 END AS class
+    FROM record
+    WHERE {self._records} AND {_STANDS}
+      AND (record.ends_on IS NULL OR record.ends_on > {AS_OF})
+    ORDER BY record.subject_id) AS record
+  GROUP BY subject_id)"""  # noqa: S608 - names and numbers that were looked at
+
+    def _number_of(self, classes: Sequence[str]) -> str:
+        """Return the number of a record's class, one of the sorted `classes`, found by halving.
+
+        A record of any other has none (0), nor has one outside the only window that looks at it.
+        """
+        if len(classes) > 1:
+            half = len(classes) // 2
+            return (
+                f"CASE WHEN class_code < '{as_name(classes[half])}' COLLATE \"C\""
+                f" THEN {self._number_of(classes[:half])}"
+                f" ELSE {self._number_of(classes[half:])} END"
+            )
+        (code,) = classes
+        condition, months = f"class_code = '{as_name(code)}'", self._plan.only_windows.get(code)
+        if months is not None:
+            condition += f" AND occurred_on > {self._floor(months)}"
+        return f"CASE WHEN {condition} THEN {self._plan.numbers[code]} ELSE 0 END"
+
+    def _of(self, codes: Sequence[str]) -> str:
+        """Return the condition of being of some classes, by the runs that their numbers form."""
+        runs: list[list[int]] = []
+        for number in sorted(self._plan.numbers[code] for code in codes):
+            if runs and runs[-1][-1] == number - 1:
+                runs[-1].append(number)
+            else:
+                runs.append([number])
+        either = " OR ".join(
+            f"class = {run[0]}" if len(run) == 1 else f"class >= {run[0]} AND class <= {run[-1]}"
+            for run in runs
+        )
+        return f"({either})" if len(runs) > 1 else either
+
+    def _within(self, codes: Sequence[str], day: str, months: int) -> str:
+        """Return the condition of being of some classes, and within a window.
+
+        A number says it already when no other window looks at its class.
+        """
+        if day == "occurred_on" and all(
+            self._plan.only_windows.get(code) == months for code in codes
+        ):
+            return self._of(codes)
+        return f"{self._of(codes)} AND {day} > {self._floor(months)}"
 
     def _firsts(self) -> list[str]:
-        """For each window the earliest day within it: the first to leave is the first that came.
-
-        The day is asked first, and rules most records out of a short window.
-        """
+        """For each window the earliest day within it: the first to leave is the first that came."""
         return [
-            f"min({day}) FILTER (WHERE {day} > {self._floor(months)} AND occurred_on <= {_AS_OF}"
-            f" AND {_of(codes)}) AS first_{number}"
-            for number, (day, months, codes) in enumerate(self._looks, start=1)
+            f"min({look.day}) FILTER (WHERE {self._within(look.codes, look.day, look.months)})"
+            f" AS first_{number}"
+            for number, look in enumerate(self._plan.looks, start=1)
+        ]
+
+    def _aggregates(self, place: int, indicator: Indicator) -> list[str]:
+        """Return what one indicator needs of the records within its window."""
+        months = indicator.window_months
+        # No quantity counts for more than a value may be; so the sums stay whole machine numbers.
+        quantity = f"least(quantity, {VALUE_MAX})::integer"
+        taken = {
+            "count": "count(*)",
+            "sum": f"sum({quantity})",
+            "max": f"max({quantity})",
+            "months_since": "max(occurred_on)",
+        }
+        if indicator.aggregate in taken:
+            within = self._within(indicator.classes, "occurred_on", months)
+            return [f"{taken[indicator.aggregate]} FILTER (WHERE {within}) AS found_{place}"]
+        if indicator.aggregate == "ratio":
+            return [
+                f"sum({quantity}) FILTER (WHERE {self._within(codes, 'occurred_on', months)})"
+                f" AS {side}_{place}"
+                for side, codes in (("good", indicator.classes), ("bad", indicator.against))
+            ]
+        of_them = self._of(indicator.classes)
+        over = f"ended_on > {self._floor(months)} AND ended_on <= {AS_OF}"
+        goes_on = f"(ended_on IS NULL OR ended_on > {AS_OF})"
+        return [
+            f"min(occurred_on) FILTER (WHERE {of_them} AND {goes_on}) AS since_{place}",
+            f"max({MONTHS_LASTED}) FILTER (WHERE {of_them} AND {over}) AS lasted_{place}",
         ]
 
     def _valued(self) -> str:
         values = [
-            f"{_value(place, indicator)} AS value_{place}"
+            f"{value_of(place, indicator)} AS value_{place}"
             for place, indicator in enumerate(self.scorecard.indicators, start=1)
         ]
         grown = [f"{day}_{place}" for place, day in self._growing()]
-        firsts = [f"first_{number}" for number in range(1, len(self._looks) + 1)]
+        firsts = [f"first_{number}" for number in range(1, len(self._plan.looks) + 1)]
         chosen = ",\n    ".join(["ends_on", "begins_on", *firsts, *grown, *values])
         seen = ", ".join(f"score.{column} AS seen_{column}" for column in _KEPT_FIGURES)
         return f"""valued AS (
@@ -229,18 +309,18 @@ class _Text:
 
     def _weighed(self) -> str:
         dimensions = []
-        for code, cap, places in plan_of(self.scorecard).members:
-            given = [_points(place + 1, self.scorecard.indicators[place]) for place in places]
+        for code, cap, places in self._plan.members:
+            given = [points_of(place + 1, self.scorecard.indicators[place]) for place in places]
             total = "\n      + ".join(given) or "0"
-            dimensions.append(f"least({_number(cap)},\n      {total}) AS {_name(code)}_points")
+            dimensions.append(f"least({as_number(cap)},\n      {total}) AS {as_name(code)}_points")
         chosen = ",\n    ".join(dimensions)
         values = ", ".join(
             f"value_{place}" for place in range(1, len(self.scorecard.indicators) + 1)
         )
         dues = ["ends_on", "begins_on"]
         dues += [
-            f"(first_{number} + interval '{_number(months)} months')::date"
-            for number, (_, months, _) in enumerate(self._looks, start=1)
+            f"(first_{number} + interval '{as_number(look.months)} months')::date"
+            for number, look in enumerate(self._plan.looks, start=1)
         ]
         dues += [
             f"({day}_{place} + make_interval(months => value_{place} + 1))::date"
@@ -270,125 +350,3 @@ class _Text:
         return f"""scored AS (
   SELECT *, {total} AS points
   FROM weighed)"""  # noqa: S608 - names and numbers that were looked at
-
-
-def _looks(scorecard: Scorecard) -> list[tuple[str, int, list[str]]]:
-    """Return which classes are looked at within which window, and by which of their days."""
-    found: dict[tuple[str, int], dict[str, None]] = {}
-    for indicator in scorecard.indicators:
-        day = "ended_on" if indicator.aggregate == "tenure_months" else "occurred_on"
-        for code in classes_of(indicator):
-            found.setdefault((day, indicator.window_months), {})[code] = None
-    return [(day, months, [*codes]) for (day, months), codes in sorted(found.items())]
-
-
-def _aggregates(place: int, indicator: Indicator, floor: str) -> list[str]:
-    """Return what one indicator needs of the records within its window."""
-    within = f"occurred_on > {floor} AND occurred_on <= {_AS_OF}"
-    of_all = _of(classes_of(indicator))
-    # No quantity counts for more than a value may be; so the sums stay whole machine numbers.
-    quantity = f"least(quantity, {VALUE_MAX})::integer"
-    taken = {
-        "count": "count(*)",
-        "sum": f"sum({quantity})",
-        "max": f"max({quantity})",
-        "months_since": "max(occurred_on)",
-    }
-    if indicator.aggregate in taken:
-        found = taken[indicator.aggregate]
-        return [f"{found} FILTER (WHERE {of_all} AND {within}) AS found_{place}"]
-    if indicator.aggregate == "ratio":
-        return [
-            f"sum({quantity}) FILTER (WHERE {_of(codes)} AND {within}) AS {side}_{place}"
-            for side, codes in (("good", indicator.classes), ("bad", indicator.against))
-        ]
-    goes_on = f"occurred_on <= {_AS_OF} AND (ended_on IS NULL OR ended_on > {_AS_OF})"
-    over = f"occurred_on <= {_AS_OF} AND ended_on > {floor} AND ended_on <= {_AS_OF}"
-    return [
-        f"min(occurred_on) FILTER (WHERE {of_all} AND {goes_on}) AS since_{place}",
-        f"max({_MONTHS_LASTED}) FILTER (WHERE {of_all} AND {over}) AS lasted_{place}",
-    ]
-
-
-def _months(day: str) -> str:
-    """Return the whole months from a day to the day a statement is about."""
-    parts = f"date_part('year', {day}) * 12 + date_part('month', {day})"
-    return (
-        f"greatest(0, {_MONTH} - ({parts})::integer - (date_part('day', {day}) > {_DAY})::integer)"
-    )
-
-
-_CALENDAR_MONTHS = (
-    "(date_part('year', ended_on) * 12 + date_part('month', ended_on)"
-    " - date_part('year', occurred_on) * 12 - date_part('month', occurred_on))::integer"
-)
-_MONTHS_LASTED = (
-    f"greatest(0, {_CALENDAR_MONTHS}"
-    f" - (occurred_on + make_interval(months => {_CALENDAR_MONTHS}) > ended_on)::integer)"
-)
-
-
-def _value(place: int, indicator: Indicator) -> str:
-    """Return one indicator's value; what nothing was found for is neutral."""
-    neutral = _number(indicator.neutral_value)
-    if indicator.aggregate == "ratio":
-        good, bad = f"coalesce(good_{place}, 0)", f"coalesce(bad_{place}, 0)"
-        missing = f"greatest(0, {_number(indicator.minimum_count)} - {good} - {bad})"
-        share = f"{good} * {PERMILLE} + {missing} * {neutral}"
-        return f"(({share}) / ({good} + {bad} + {missing}))::integer"
-    if indicator.aggregate == "count":
-        return f"coalesce(nullif(found_{place}, 0), {neutral})::integer"
-    if indicator.aggregate == "sum":
-        return f"least(coalesce(found_{place}, {neutral}), {VALUE_MAX})::integer"
-    if indicator.aggregate == "max":
-        return f"coalesce(found_{place}, {neutral})"
-    if indicator.aggregate == "months_since":
-        since = f"found_{place}"
-        return f"CASE WHEN {since} IS NULL THEN {neutral} ELSE {_months(since)} END"
-    since = f"since_{place}"
-    lasts = f"CASE WHEN {since} IS NOT NULL THEN {_months(since)} END"
-    return f"coalesce(greatest({lasts}, lasted_{place}), {neutral})"
-
-
-def _points(place: int, indicator: Indicator) -> str:
-    """Return the points of one indicator: straight between its corners, level outside."""
-    value = f"value_{place}"
-    left_value, left_points = indicator.curve[0]
-    cases = [f"WHEN {value} <= {_number(left_value)} THEN {_number(left_points)}"]
-    for (left_value, left_points), (right_value, right_points) in pairwise(indicator.curve):
-        run, width = f"({value} - {_number(left_value)})", right_value - left_value
-        rise, sign = abs(right_points - left_points), "+" if right_points >= left_points else "-"
-        cases.append(
-            f"WHEN {value} < {_number(right_value)} THEN {_number(left_points)}"
-            f" {sign} {_number(rise)}::bigint * {run} / {_number(width)}"
-        )
-    return f"CASE {' '.join(cases)} ELSE {_number(indicator.curve[-1][1])} END"
-
-
-def _of(codes: Sequence[str]) -> str:
-    """Return the condition of being of some classes; comparing one by one beats a list of few.
-
-    A list of nine or more is looked up by hash (PostgreSQL's least), so one of several is filled up
-    with texts that are no class.
-    """
-    if len(codes) >= _HASHED_FROM:
-        filled = [*map(_name, codes), *(f"-{each}" for each in range(_HASHED_LEAST - len(codes)))]
-        return f"class_code = ANY ('{{{','.join(filled)}}}'::text[])"
-    either = " OR ".join(f"class_code = '{_name(code)}'" for code in codes)
-    return f"({either})" if len(codes) > 1 else either
-
-
-def _name(text: str) -> str:
-    """Return a name that may stand in a statement; the loader refuses any other.
-
-    Not by an assertion: those can be left out when Python is started.
-    """
-    if not _NAME.fullmatch(text):
-        raise ValueError("a name that is no part of a statement")
-    return text
-
-
-def _number(value: int) -> str:
-    if type(value) is not int or not 0 <= value <= VALUE_MAX:
-        raise ValueError("a number that is no part of a statement")
-    return str(value)

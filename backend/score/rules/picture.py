@@ -187,7 +187,7 @@ def _between(report: Report) -> _Figure:
         return _Figure("候选与现行 PSI", "–", "无候选 no challenger")
     movement = report.movement
     return _Figure(
-        "与现行 PSI vs in force", f"{movement.stability_index:.3f}", _LEVELS[movement.level]
+        "与现行 PSI vs in force", f"{movement.stability_index:.2f}", _LEVELS[movement.level]
     )
 
 

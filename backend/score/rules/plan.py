@@ -1,6 +1,7 @@
 """What follows from a scorecard alone, worked out once and kept while it is in use."""
 
 import calendar
+from collections.abc import Sequence
 from datetime import date
 
 import msgspec
@@ -12,17 +13,30 @@ from backend.score.rules.scorecard import Indicator, Scorecard
 _KEPT_MAX = 16
 
 
+class Look(msgspec.Struct, frozen=True):
+    """The classes that are looked at within one window, by the day of theirs that lies in it."""
+
+    day: str
+    months: int
+    codes: tuple[str, ...]
+
+
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """A scorecard, prepared for use.
 
     `looked_at`: for each class the places of the indicators that look at it. `members`: for each
-    dimension, in the order of DIMENSIONS, its cap and the places of its indicators.
+    dimension, in the order of DIMENSIONS, its cap and the places of its indicators. `numbers`: of
+    the classes from 1 on, so that those of one look stand side by side where that is possible.
+    `only_windows`: the window of each class that is looked at by one look, and by `occurred_on`.
     """
 
     scorecard: Scorecard
     fact_codes: tuple[str, ...]
     windows: tuple[int, ...]
     looked_at: dict[str, tuple[int, ...]]
+    looks: tuple[Look, ...]
+    numbers: dict[str, int]
+    only_windows: dict[str, int]
     members: tuple[tuple[str, int, tuple[int, ...]], ...]
 
 
@@ -59,6 +73,7 @@ def _made(scorecard: Scorecard) -> Plan:
     for place, indicator in enumerate(scorecard.indicators):
         for code in classes_of(indicator):
             looked_at.setdefault(code, []).append(place)
+    looks = _looks(scorecard)
     caps = {dimension.code: dimension.cap_points for dimension in scorecard.dimensions}
     return Plan(
         scorecard=scorecard,
@@ -69,6 +84,14 @@ def _made(scorecard: Scorecard) -> Plan:
         ),
         windows=tuple(sorted({indicator.window_months for indicator in scorecard.indicators})),
         looked_at={code: tuple(places) for code, places in looked_at.items()},
+        looks=looks,
+        numbers={
+            code: number
+            for number, code in enumerate(
+                dict.fromkeys(code for look in looks for code in look.codes), start=1
+            )
+        },
+        only_windows=_only_windows(looks),
         members=tuple(
             (
                 code,
@@ -82,6 +105,27 @@ def _made(scorecard: Scorecard) -> Plan:
             for code in DIMENSIONS
         ),
     )
+
+
+def _looks(scorecard: Scorecard) -> tuple[Look, ...]:
+    found: dict[tuple[str, int], dict[str, None]] = {}
+    for indicator in scorecard.indicators:
+        day = "ended_on" if indicator.aggregate == "tenure_months" else "occurred_on"
+        for code in classes_of(indicator):
+            found.setdefault((day, indicator.window_months), {})[code] = None
+    return tuple(Look(day, months, tuple(codes)) for (day, months), codes in sorted(found.items()))
+
+
+def _only_windows(looks: Sequence[Look]) -> dict[str, int]:
+    found: dict[str, list[Look]] = {}
+    for look in looks:
+        for code in look.codes:
+            found.setdefault(code, []).append(look)
+    return {
+        code: only[0].months
+        for code, only in found.items()
+        if len(only) == 1 and only[0].day == "occurred_on"
+    }
 
 
 def classes_of(indicator: Indicator) -> tuple[str, ...]:

@@ -59,14 +59,23 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True):
 def parse_person(text: str) -> str:
     """Return a person's name in one form; raises Refusal person_invalid."""
     name = " ".join(unicodedata.normalize("NFKC", text).split())
-    if not 1 <= len(name) <= PERSON_LONGEST or not name.isprintable() or _UNSEEN.search(name):
+    is_seen = name.isprintable() and not _UNSEEN.search(name)
+    if not is_seen or not _letters(name) or len(name) > PERSON_LONGEST:
         raise Refusal("person_invalid")
     return name
 
 
 def is_same_person(one: str, other: str) -> bool:
-    """Say whether two names are written by the same person, in whatever case and width."""
-    return parse_person(one).casefold() == parse_person(other).casefold()
+    """Say whether two names (of `parse_person`) are one, in whatever case and spacing.
+
+    A name of two characters is often written with a gap (李　薇), one of a minority with one dot or
+    another: what is no letter, mark or digit tells nobody apart.
+    """
+    return _letters(one) == _letters(other)
+
+
+def _letters(name: str) -> str:
+    return "".join(each for each in name.casefold() if unicodedata.category(each)[0] in "LMN")
 
 
 def report_fault(
@@ -112,6 +121,6 @@ def decide_approval(
     ]
     if any(is_same_person(approval.approver, approver) for approval in standing):
         raise Refusal("scorecard_approver_repeated")
-    people = {approval.approver.casefold() for approval in standing} | {approver.casefold()}
+    people = {_letters(name) for name in (approver, *(each.approver for each in standing))}
     assert len(people) == len(standing) + 1, "nobody approves twice"
     return len(people) >= APPROVERS_NEEDED
