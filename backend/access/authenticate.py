@@ -15,7 +15,7 @@ from backend.kit.problem import Refusal
 from backend.kit.replay import ReplayGuard
 
 _TOKEN_CHARACTERS_MAX = 256
-_PROOF_CHARACTERS_MAX = 8192
+PROOF_CHARACTERS_MAX = 8192
 
 
 class TokenRefused(Refusal):
@@ -50,14 +50,14 @@ class Authenticator:
 
         `authorization` and `proofs` are all values of the Authorization and DPoP headers.
         """
-        token = _token_of(authorization)
+        token = token_of(authorization)
         now = self._clock.now()
         store = self._stores.get(token[:6])
         credential = await store.find(token_hash(token), now) if store is not None else None
         if credential is None or credential.expires_at <= now:
             raise TokenRefused("invalid_token", "the token is unknown, expired or revoked")
         # RFC 9449 section 4.3 check 1: one proof, not several to choose from.
-        if len(proofs) != 1 or len(proofs[0]) > _PROOF_CHARACTERS_MAX:
+        if len(proofs) != 1 or len(proofs[0]) > PROOF_CHARACTERS_MAX:
             raise TokenRefused("invalid_dpop_proof", "exactly one DPoP proof is needed")
         try:
             proof = verify_proof(
@@ -80,7 +80,8 @@ class Authenticator:
         return credential.principal
 
 
-def _token_of(authorization: list[str]) -> str:
+def token_of(authorization: list[str]) -> str:
+    """Return the token in the one Authorization header; raises TokenRefused."""
     if not authorization:
         raise TokenRefused(None)
     if len(authorization) > 1:

@@ -52,12 +52,16 @@ class Requires:
         principal = await authenticator.authenticate(
             method=scope["method"],
             path=scope["raw_path"].decode("ascii", "replace"),
-            authorization=_values(scope, b"authorization"),
-            proofs=_values(scope, b"dpop"),
+            authorization=header_values(scope, b"authorization"),
+            proofs=header_values(scope, b"dpop"),
         )
-        if not isinstance(principal, BEARERS[self.scope]) or self.scope not in principal.scopes:
+        if not self.allows(principal):
             raise Refusal("scope_insufficient", scope=str(self.scope))
         return principal
+
+    def allows(self, principal: Principal) -> bool:
+        """Whether somebody may come in."""
+        return isinstance(principal, BEARERS[self.scope]) and self.scope in principal.scopes
 
 
 _BEARERS: tuple[tuple[frozenset[Scope], type[Principal]], ...] = (
@@ -99,7 +103,7 @@ def public(why: str) -> Public:
     return Public(why)
 
 
-def _values(scope: HTTPScope, name: bytes) -> list[str]:
+def header_values(scope: HTTPScope, name: bytes) -> list[str]:
     """Return all values of one header, as the server handed them over."""
     return [value.decode("latin-1") for each, value in scope["headers"] if each == name]
 

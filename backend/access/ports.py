@@ -1,6 +1,6 @@
 """What access needs of the rooms above it: who stands behind a token."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -27,4 +27,14 @@ class CredentialStore(Protocol):
 
     async def find(self, token_hash: bytes, now: datetime) -> Credential | None:
         """Return the live credential, or None for an unknown, expired or revoked token."""
+        ...
+
+
+class BatchCredentialStore(CredentialStore, Protocol):
+    """Finds the credentials of one kind of token, many at a time."""
+
+    async def find_each(
+        self, token_hashes: Sequence[bytes], now: datetime
+    ) -> list[Credential | None]:
+        """Return of each token what `find` does, in their order."""
         ...

@@ -5,7 +5,7 @@ says who follows which topic of the outbox, `http` puts the HTTP application on 
 """
 
 from backend.app.handlers import event_handlers
-from backend.app.house import House, open_house, open_vault
+from backend.app.house import House, open_desk, open_house, open_vault
 from backend.app.http import build_app, health_checks
 from backend.app.wiring import Participation, ProgrammeDetails
 
@@ -16,6 +16,7 @@ __all__ = [
     "build_app",
     "event_handlers",
     "health_checks",
+    "open_desk",
     "open_house",
     "open_vault",
 ]

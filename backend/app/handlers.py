@@ -12,6 +12,7 @@ from backend.kit.postgres import Tx
 from backend.notice import service as notice
 from backend.notice.jobs import send_notice
 from backend.order import service as order
+from backend.programme import service as programme
 from backend.record import jobs as record_jobs
 from backend.score import jobs as score_jobs
 from backend.webhook import service as webhook
@@ -62,6 +63,9 @@ def event_handlers(house: House) -> dict[str, Handler | Outbound]:
                 now=house.clock.now(),
             )
 
+    async def tell_enrolled(tx: Tx, *, event: Event) -> None:
+        await programme.tell_enrolled(tx, event=event, now=house.clock.now())
+
     async def send(event: Event) -> None:
         await send_notice(
             house.database,
@@ -75,6 +79,7 @@ def event_handlers(house: House) -> dict[str, Handler | Outbound]:
         case.DECIDED_TOPIC: tell_decision,
         case.WITHDRAWN_TOPIC: follow_withdrawal,
         notice.NOTICE_TOPIC: Outbound(send),
+        programme.STOPPED_TOPIC: tell_enrolled,
         "records.changed": recompute,
         "scorecard.in_force": follow_scorecard,
         "submission.uploaded": take_upload,

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from backend.access.admission import Admission
 from backend.citizen.ports import (
     FileIdentityRegister,
     FileSender,
@@ -16,6 +17,8 @@ from backend.kit.postgres import Database
 from backend.kit.replay import ReplayGuard
 from backend.kit.valkey import Valkey
 from backend.ledger import service as ledger
+from backend.oauth.credential import PartnerTokens
+from backend.oauth.rules.grant import ACCESS_TOKEN_PREFIX
 from backend.partner import service as partner
 from backend.programme.desk import EligibilityDesk, EnrolmentDesk
 from backend.settings import Settings, SettingsFault
@@ -59,19 +62,39 @@ async def open_house(settings: Settings, *, clock: Clock | None = None) -> House
     if settings.is_production:
         await _refuse_unfit_database(database)
     valkey = Valkey.open(settings.valkey_url)
-    clock = clock or SystemClock()
+    clock, replay = clock or SystemClock(), ReplayGuard(valkey, database)
     return House(
         settings=settings,
         database=database,
         valkey=valkey,
         vault=vault,
         clock=clock,
-        replay=ReplayGuard(valkey, database),
-        desk=EligibilityDesk(database=database, vault=vault, clock=clock),
+        replay=replay,
+        desk=open_desk(
+            origin=settings.public_origin,
+            database=database,
+            vault=vault,
+            clock=clock,
+            replay=replay,
+        ),
         enrolment_desk=EnrolmentDesk(database=database, vault=vault, clock=clock),
         sender=_open_sender(settings),
         identity_register=_open_identity_register(settings, vault),
     )
+
+
+def open_desk(
+    *, origin: str, database: Database, vault: Vault, clock: Clock, replay: ReplayGuard
+) -> EligibilityDesk:
+    """Return the desk of eligibility checks, which lets in who holds a partner's token."""
+    admission = Admission(
+        origin=origin,
+        clock=clock,
+        replay=replay,
+        prefix=ACCESS_TOKEN_PREFIX,
+        store=PartnerTokens(database, audience=origin),
+    )
+    return EligibilityDesk(database=database, vault=vault, clock=clock, admission=admission)
 
 
 async def _refuse_unfit_database(database: Database) -> None:

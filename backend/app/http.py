@@ -134,11 +134,7 @@ def build_app(house: House) -> Litestar:
     _give_in_turn(app)
     # Around everything and not as a middleware of the routes: what has no route (404, 405) is
     # answered with a request id, logged and counted like the rest.
-    app.asgi_handler = RequestLog()(
-        ExpressChecks(
-            app.asgi_handler, authenticator=app.state["authenticator"], eligibility=house.desk
-        )
-    )
+    app.asgi_handler = RequestLog()(ExpressChecks(app.asgi_handler, eligibility=house.desk))
     return app
 
 

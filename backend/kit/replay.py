@@ -19,7 +19,9 @@ from backend.kit.postgres import Database, Tx
 from backend.kit.valkey import Valkey, ValkeyDown
 
 
-class _Use(msgspec.Struct, frozen=True):
+class Use(msgspec.Struct, frozen=True):
+    """One use of something that is good once, by the name it is remembered by."""
+
     marker: bytes
     ttl_seconds: int
     now: datetime
@@ -42,24 +44,26 @@ class ReplayGuard:
 
         Raises Unavailable when PostgreSQL is away: nothing is let through on a guess.
         """
-        marker = hashlib.sha256(f"{kind}|{key}".encode()).digest()
-        return await self._uses.ask(_Use(marker, ttl_seconds, now))
+        return await self._uses.ask(use_of(kind, key, ttl_seconds=ttl_seconds, now=now))
 
     async def close(self) -> None:
         """Finish what is in flight."""
         await self._uses.close()
 
-    async def _mark(self, uses: Sequence[_Use]) -> list[bool]:
+    async def _mark(self, uses: Sequence[Use]) -> list[bool]:
         """Mark a batch in both memories at once; of two equal uses in it the earlier is first."""
         firsts = {use.marker: use for use in reversed(uses)}
         distinct = list(firsts.values())
         in_table, in_valkey = await asyncio.gather(
-            self._mark_in_table(distinct), self._mark_in_valkey(distinct)
+            self._mark_in_table(distinct), self.mark_in_valkey(distinct)
         )
         taken = in_table & in_valkey
         return [use.marker in taken and firsts[use.marker] is use for use in uses]
 
-    async def _mark_in_valkey(self, uses: Sequence[_Use]) -> set[bytes]:
+    async def mark_in_valkey(self, uses: Sequence[Use]) -> set[bytes]:
+        """Mark distinct uses in Valkey, and return those that weren't; all when it is away."""
+        if not uses:
+            return set()
         try:
             made = await self._valkey.set_each_once(
                 [f"replay:{use.marker.hex()}" for use in uses], [use.ttl_seconds for use in uses]
@@ -69,12 +73,17 @@ class ReplayGuard:
             return {use.marker for use in uses}  # the table alone decides
         return {use.marker for use, is_first in zip(uses, made, strict=True) if is_first}
 
-    async def _mark_in_table(self, uses: Sequence[_Use]) -> set[bytes]:
+    async def _mark_in_table(self, uses: Sequence[Use]) -> set[bytes]:
         async with self._database.single() as tx:
-            return await _take(tx, uses)
+            return await take_in_table(tx, uses)
 
 
-async def _take(tx: Tx, uses: Sequence[_Use]) -> set[bytes]:
+def use_of(kind: str, key: str, *, ttl_seconds: int, now: datetime) -> Use:
+    """Return the use of (kind, key), to be remembered for `ttl_seconds`."""
+    return Use(hashlib.sha256(f"{kind}|{key}".encode()).digest(), ttl_seconds, now)
+
+
+async def take_in_table(tx: Tx, uses: Sequence[Use]) -> set[bytes]:
     """Insert markers, or take over expired ones; return those this call got."""
     # Sorted, so that two processes lock the same rows in the same order.
     ordered = sorted(uses, key=lambda use: use.marker)

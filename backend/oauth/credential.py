@@ -35,7 +35,28 @@ class PartnerTokens:
         if kept is not None and time.monotonic() - kept[0] < TOKEN_CACHE_SECONDS:
             return kept[1]
         asked_at = time.monotonic()
-        token = await self._looks.ask(token_hash)
+        return self._keep(token_hash, await self._looks.ask(token_hash), asked_at, now)
+
+    async def find_each(
+        self, token_hashes: Sequence[bytes], now: datetime
+    ) -> list[Credential | None]:
+        """Return the live credential of each access token, in their order."""
+        asked_at = time.monotonic()
+        found: dict[bytes, Credential | None] = {}
+        for token_hash in token_hashes:
+            kept = self._kept.get(token_hash)
+            if kept is not None and asked_at - kept[0] < TOKEN_CACHE_SECONDS:
+                found[token_hash] = kept[1]
+        unknown = [*dict.fromkeys(each for each in token_hashes if each not in found)]
+        if unknown:
+            for token_hash, token in zip(unknown, await self._look_up(unknown), strict=True):
+                found[token_hash] = self._keep(token_hash, token, asked_at, now)
+        return [found[token_hash] for token_hash in token_hashes]
+
+    def _keep(
+        self, token_hash: bytes, token: AccessToken | None, asked_at: float, now: datetime
+    ) -> Credential | None:
+        """Remember a token that was looked up, or forget it when it is dead."""
         principal = None if token is None else principal_of(token, audience=self._audience, now=now)
         if token is None or principal is None:
             self._kept.pop(token_hash, None)

@@ -10,7 +10,10 @@ from uuid import UUID
 
 import msgspec
 
+from backend.access.admission import Admission, Arrival
 from backend.access.authenticate import TokenRefused
+from backend.access.guard import requires
+from backend.access.rules import PartnerPrincipal, Scope
 from backend.kit.batch import Batcher
 from backend.kit.clock import Clock
 from backend.kit.crypto import Vault
@@ -25,6 +28,7 @@ from backend.programme.rules.eligibility import (
     LookRaced,
     LooksSpent,
     Outcome,
+    covers,
 )
 from backend.programme.rules.offer import Enrolment
 from backend.programme.service.enrolling import Ask, Deferred
@@ -32,16 +36,33 @@ from backend.programme.service.enrolling import Ask, Deferred
 # Who asks again comes into a later batch, and costs nobody else anything. Of two processes each
 # wins the race half of the time.
 _ATTEMPTS_MAX = 8
+GUARD = requires(Scope.ELIGIBILITY_VERIFY)
+
+
+class Caller:
+    """A check whose caller is not known yet; `check` is what became of it once it was let in."""
+
+    __slots__ = ("arrival", "check", "programme_code")
+
+    def __init__(self, arrival: Arrival, programme_code: str) -> None:
+        self.arrival = arrival
+        self.programme_code = programme_code
+        self.check: EligibilityCheck | None = None
 
 
 class EligibilityDesk:
     """Answers partners' checks, many at a time."""
 
-    def __init__(self, *, database: Database, vault: Vault, clock: Clock) -> None:
+    def __init__(
+        self, *, database: Database, vault: Vault, clock: Clock, admission: Admission
+    ) -> None:
         self._database = database
         self._vault = vault
         self._clock = clock
-        self._batcher: Batcher[EligibilityCheck, Outcome] = Batcher(self._flush, name="eligibility")
+        self.admission = admission
+        self._batcher: Batcher[EligibilityCheck | Caller, Outcome | None] = Batcher(
+            self._flush, name="eligibility"
+        )
 
     async def check(self, check: EligibilityCheck) -> EligibilityAnswer:
         """Return the answer to one check once it is written.
@@ -50,11 +71,25 @@ class EligibilityDesk:
         this day are used up), unavailable (the queue is full, the database is away, or others
         under the same consent were faster each time).
         """
-        outcome = await self._batcher.ask(check)
+        answer = await self._told(check)
+        assert answer is not None, "who was let in already gets an answer"
+        return answer
+
+    async def check_of(self, arrival: Arrival, programme_code: str) -> EligibilityAnswer | None:
+        """Let somebody in and answer, in one batch; None for whom the guard has to look at.
+
+        Raises what `check` does.
+        """
+        return await self._told(Caller(arrival, programme_code))
+
+    async def _told(self, asked: EligibilityCheck | Caller) -> EligibilityAnswer | None:
+        outcome = await self._batcher.ask(asked)
         for _ in range(_ATTEMPTS_MAX - 1):
             if not isinstance(outcome, LookRaced):
                 break
-            outcome = await self._batcher.ask(check)
+            # The proof is used by now, so whom it let in asks by name.
+            asked = _check_of(asked)
+            outcome = await self._batcher.ask(asked)
         if isinstance(outcome, LookRaced):
             raise Unavailable("eligibility")
         if isinstance(outcome, ConsentGone):
@@ -68,11 +103,64 @@ class EligibilityDesk:
         """Take no more checks, and return when those already taken are answered."""
         await self._batcher.close()
 
-    async def _flush(self, checks: Sequence[EligibilityCheck]) -> list[Outcome]:
+    async def _flush(self, asked: Sequence[EligibilityCheck | Caller]) -> list[Outcome | None]:
+        now = self._clock.now()
+        callers = {id(each.arrival): each for each in asked if isinstance(each, Caller)}
+        let_in = await self._let_in(callers, now)
+        if not let_in and len(callers) == len(asked):
+            return [None] * len(asked)
         async with self._database.write() as tx:
-            return await service.check_eligibility(
-                tx, checks=checks, vault=self._vault, now=self._clock.now()
+            if let_in:
+                let_in = await self.admission.mark_second(tx, let_in)
+            proved = {id(each) for each in let_in}
+            checks = [
+                _check_of(each)
+                for each in asked
+                if not isinstance(each, Caller) or id(each.arrival) in proved
+            ]
+            outcomes = iter(
+                await service.check_eligibility(tx, checks=checks, vault=self._vault, now=now)
             )
+        return [
+            next(outcomes) if not isinstance(each, Caller) or id(each.arrival) in proved else None
+            for each in asked
+        ]
+
+    async def _let_in(self, callers: dict[int, Caller], now: datetime) -> list[Arrival]:
+        """Return those who may ask what they ask, and whose proof Valkey doesn't know.
+
+        Before the transaction: nobody waits for Valkey in one.
+        """
+        if not callers:
+            return []
+        arrivals = [each.arrival for each in callers.values()]
+        allowed = []
+        for arrival in await self.admission.recognise(arrivals, now=now):
+            caller, partner = callers[id(arrival)], arrival.principal
+            if isinstance(partner, PartnerPrincipal) and GUARD.allows(partner):
+                caller.check = check_of(partner, caller.programme_code)
+                if caller.check is not None:
+                    allowed.append(arrival)
+        return await self.admission.mark_first(allowed) if allowed else []
+
+
+def check_of(partner: PartnerPrincipal, programme_code: str) -> EligibilityCheck | None:
+    """Return the check that a partner's token allows of a programme, or None."""
+    if not covers(partner.details, programme_code):
+        return None
+    return EligibilityCheck(
+        subject_id=partner.subject_id,
+        consent_id=partner.consent_id,
+        partner_id=partner.partner_id,
+        client_id=partner.client_id,
+        programme_code=programme_code,
+    )
+
+
+def _check_of(asked: EligibilityCheck | Caller) -> EligibilityCheck:
+    check = asked.check if isinstance(asked, Caller) else asked
+    assert check is not None, "who was let in has a check"
+    return check
 
 
 class Enrolled(msgspec.Struct, frozen=True):

@@ -27,6 +27,7 @@ JOIN = WayOn("/join", Text("了解并参加", "Read more and join"))
 CONSENTS = WayOn("/consents", Text("查看我的授权", "See my consents"))
 SCORE = WayOn("/score", Text("回到我的信用分", "Back to my score"))
 PROGRAMMES = WayOn("/programmes", Text("回到项目", "Back to benefits"))
+ORDERS = WayOn("/orders", Text("查看我的订单", "See my orders"))
 CASES = WayOn("/cases", Text("查看我的复核", "See my reviews"))
 
 # A code without an entry shows the title of PROBLEMS and the way home.
@@ -49,6 +50,15 @@ ERROR_WORDS = {
             "If you still need it, go back to the merchant and start again.",
         ),
         CONSENTS,
+    ),
+    "benefit_unavailable": ErrorWords(
+        Text("这个订单现在不能确认", "This order can't be confirmed now"),
+        Text(
+            "项目的预算暂时用完了。订单还在，您可以晚些再试，也可以取消它。",
+            "The budget of the programme is used up for now. The order goes on waiting: try again "
+            "later, or cancel it.",
+        ),
+        ORDERS,
     ),
     "body_invalid": ErrorWords(
         Text("表单没有完整到达", "The form did not arrive whole"),
@@ -135,6 +145,24 @@ ERROR_WORDS = {
             "The address may be mistyped, or what it names is not yours.",
         ),
         HOME,
+    ),
+    "obligation_replied": ErrorWords(
+        Text("您已经答复过", "You have answered this already"),
+        Text("什么都没有改变。", "Nothing has changed."),
+        ORDERS,
+    ),
+    "obligation_state_conflict": ErrorWords(
+        Text("现在不能这样答复", "This can't be answered like that now"),
+        Text("它刚刚有了变化。什么都没有改变。", "It has just moved on. Nothing has changed."),
+        ORDERS,
+    ),
+    "order_state_conflict": ErrorWords(
+        Text("这个订单已经不能更改", "This order can't be changed any more"),
+        Text(
+            "它已经生效、结束或过期。什么都没有改变。",
+            "It is active, over or expired. Nothing has changed.",
+        ),
+        ORDERS,
     ),
     "participation_required": ErrorWords(
         Text("请先参加信用+", "Join Credit+ first"),

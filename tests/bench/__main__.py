@@ -15,8 +15,10 @@ from tests.bench.report import (
     ingest_report,
     quota_report,
     score_report,
+    webhook_report,
 )
 from tests.bench.score import ScorePlan, run_score
+from tests.bench.webhook import WebhookPlan, run_webhook
 
 
 def main() -> None:
@@ -38,11 +40,15 @@ def main() -> None:
     ingest.add_argument(
         "--rows", type=int, default=300_000, choices=range(1, ROWS_MAX + 1), metavar="N"
     )
+    webhook = benches.add_parser("webhook", help="telling partners, by one worker")
+    webhook.add_argument("--rounds", type=int, default=5)
+    webhook.add_argument("--messages", type=int, default=5_000, help="of each round")
+    webhook.add_argument("--endpoints", type=int, default=8)
     quota = benches.add_parser("quota", help="many at once for few seats")
     quota.add_argument("--rounds", type=int, default=5)
     quota.add_argument("--contenders", type=int, default=1_000)
     quota.add_argument("--seats", type=int, default=100)
-    for bench in (eligibility, score, ingest, quota):
+    for bench in (eligibility, score, ingest, quota, webhook):
         bench.add_argument("--append", action="store_true", help="to docs/benchmarks.md")
     given = parser.parse_args()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -60,6 +66,9 @@ async def _measure(given: argparse.Namespace) -> str:
     if given.bench == "score":
         score_plan = ScorePlan(sorted(given.citizens), given.rounds)
         return score_report(score_plan, await run_score(score_plan, _say))
+    if given.bench == "webhook":
+        webhook_plan = WebhookPlan(given.messages, given.endpoints, given.rounds)
+        return webhook_report(webhook_plan, await run_webhook(webhook_plan, _say))
     if given.bench == "quota":
         quota_plan = QuotaPlan(given.contenders, given.seats, given.rounds)
         return quota_report(quota_plan, await run_quota(quota_plan, _say))

@@ -47,12 +47,17 @@ class Served:
 
 @contextmanager
 def server(
-    words: list[str], *, port: int, environ: Mapping[str, str], log: Path
+    words: list[str],
+    *,
+    port: int,
+    environ: Mapping[str, str],
+    log: Path,
+    core: int = SERVER_CORE,
 ) -> Iterator[Served]:
-    """Run `python WORDS` on the server's core, from its first answer on until the block ends."""
+    """Run `python WORDS` on a core, from its first answer on until the block ends."""
     with log.open("ab") as errors:
         process = subprocess.Popen(
-            ["taskset", "-c", str(SERVER_CORE), *bound_to_us([sys.executable, *words])],
+            ["taskset", "-c", str(core), *bound_to_us([sys.executable, *words])],
             stdout=errors,
             stderr=errors,
             env=dict(environ),

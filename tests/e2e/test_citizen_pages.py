@@ -195,6 +195,26 @@ async def test_the_score_is_followed_and_tried_out_on_a_phone(city: City) -> Non
     assert await page_faults(page, "试算") == []
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_a_person_is_asked_on_a_phone(city: City, scheme: Scheme) -> None:
+    page = await (await city.phone(scheme)).new_page()
+    await page.goto("/")
+    await sign_in(city, page)
+    await join(page)
+    await page.goto("/notices")
+    assert await page_faults(page, "通知") == []
+    await page.goto("/programmes")
+    await page.get_by_role("link", name="请人工看一下").first.click()
+    assert await page_faults(page, "请人工看一下") == []
+    await page.get_by_label("您想说明的").fill("很长的一句话" * 60 + "x" * 120)
+    await page.get_by_role("button", name="提交").click()
+    assert await page_faults(page, "人工复核") == []
+    await page.get_by_text("2026年12月11日").wait_for()
+    await page.get_by_role("button", name="撤回").click()
+    assert await page_faults(page, "人工复核") == []
+    await page.get_by_text("您写的内容已删除").wait_for()
+
+
 async def test_refusing_leads_back_to_the_merchant_too(city: City) -> None:
     page = await (await city.phone()).new_page()
     await page.goto(await city.ask())

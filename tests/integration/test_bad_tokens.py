@@ -155,6 +155,7 @@ def own_call(scene: Scene, token: str) -> tuple[str, str]:
     """Return an operation that the holder of a token may use."""
     calls = {
         scene.app.token: ("GET", "/v1/me"),
+        scene.own.token: ("GET", "/v1/webhook-endpoints"),
         scene.source.token: ("GET", SUBMISSIONS),
         scene.operators["operator"].token: ("GET", "/v1/operator/me"),
     }

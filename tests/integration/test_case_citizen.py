@@ -13,9 +13,10 @@ from uuid import uuid4
 
 import pytest
 
-from backend.app import House
+from backend.app import House, Participation
 from backend.case import service
 from backend.case.rules import KEPT_FOR, TEXT_CHARACTERS_MAX
+from backend.citizen import service as citizen
 from backend.kit.clock import FixedClock
 from backend.kit.postgres import Tx
 from backend.kit.problem import Refusal
@@ -177,6 +178,28 @@ async def test_who_leaves_meanwhile_opens_no_case(world: World, lin: App) -> Non
     )
     assert answers[1].status_code == 204
     assert answers[0].status_code in {201, 409}
+    assert await world.count("review_case") == 0
+
+
+async def test_leaving_waits_for_who_opens_a_case_and_erases_it_too(world: World, lin: App) -> None:
+    """The hold of the participation: without it a case would outlive the citizen's part."""
+    subject_id, now = await lin.subject_id, world.clock.now()
+    async with world.database.write() as tx:
+        await service.open_case(
+            tx,
+            subject_id=subject_id,
+            kind="not_yet",
+            object="library",
+            text=WORDS,
+            vault=world.vault,
+            now=now,
+        )
+        async with world.database.write() as other:
+            await other.execute("SET LOCAL lock_timeout = '200ms'")
+            with pytest.raises(Exception, match="lock timeout"):
+                await citizen.leave(other, subject_id=subject_id, now=now, hooks=Participation())
+    assert await world.count("review_case") == 1
+    assert (await lin.call("DELETE", "/v1/me/participation")).status_code == 204
     assert await world.count("review_case") == 0
 
 

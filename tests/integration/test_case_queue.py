@@ -7,16 +7,20 @@ fails: a seal is broken, the answer is an error, and the look stands in the ledg
 """
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from click.testing import CliRunner
 
+from backend.__main__ import main
 from backend.app import House
 from backend.kit.clock import FixedClock
 from backend.notice.rules import PHONE_TEXT
+from tests.conftest import DIGEST_KEY, KEK, encoded_key
 from tests.support.case_world import ANSWER, QUEUE, WORDS, asking, decided, opened, own_cases
 from tests.support.citizen import phone
 from tests.support.operator import OperatorSoftware
@@ -98,6 +102,37 @@ async def test_overdue_is_shown_counted_and_can_be_asked_for(
     page = await queue(chen)
     assert (page["open"], page["overdue"]) == (1, 0)
     assert [each["case_id"] for each in page["items"]] == [in_time]
+
+
+async def test_the_queue_is_listed_at_the_shell(
+    house: House, world: World, lin: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The numbers, and no word of whose they are."""
+    case_id = await opened(lin)
+    async with world.database.write() as tx:
+        await tx.execute("SET LOCAL ROLE NONE")
+        await tx.execute("UPDATE review_case SET due_on = '2020-01-02'")
+    monkeypatch.chdir(house.settings.local_dir)
+    environment = {
+        "CREDIT_DATABASE_URL": house.settings.database_url,
+        "CREDIT_KEK": encoded_key(KEK),
+        "CREDIT_DIGEST_KEY": encoded_key(DIGEST_KEY),
+    }
+
+    def call(*words: str) -> str:
+        result = CliRunner().invoke(main, ("case", "list", *words), env=environment)
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    told = json.loads(await asyncio.to_thread(call, "--json"))
+    assert (told["open"], told["overdue"]) == (1, 1)
+    (item,) = told["items"]
+    assert (item["case_id"], item["due_on"], item["taken_by"]) == (case_id, "2020-01-02", None)
+    assert item["days_overdue"] > 0
+    assert str(await lin.subject_id) not in str(told)
+    text = await asyncio.to_thread(call, "--overdue")
+    assert "1 open, 1 of them overdue." in text
+    assert f"{case_id} not_yet library: due 2020-01-02" in text
 
 
 async def test_the_queue_comes_in_pages(world: World, lin: App, chen: OperatorSoftware) -> None:

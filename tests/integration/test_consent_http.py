@@ -94,6 +94,7 @@ async def test_a_consent_is_shown_with_recipient_purpose_data_and_end(world: Cit
             "text_en": purpose.text_en,
         },
         "programme": "library",
+        "order": None,
         "data_kinds": [{"code": kind.code, "name_zh": kind.name_zh, "name_en": kind.name_en}],
         "per_day": purpose.per_day_max,
         "given_at": "2026-11-20T02:00:00Z",

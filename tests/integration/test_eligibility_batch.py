@@ -20,6 +20,7 @@ import msgspec
 import pytest
 
 from backend.access.authenticate import TokenRefused
+from backend.app import open_desk
 from backend.citizen import service as citizen
 from backend.kit.clock import FixedClock
 from backend.kit.crypto import Vault
@@ -316,7 +317,13 @@ async def test_looks_of_two_processes_are_numbered_without_a_gap_and_bounded(cit
         await tx.execute("UPDATE consent SET detail = jsonb_set(detail, '{per_day}', '20')")
     house = city.house
     desks = [
-        EligibilityDesk(database=house.database, vault=house.vault, clock=house.clock)
+        open_desk(
+            origin=house.settings.public_origin,
+            database=house.database,
+            vault=house.vault,
+            clock=house.clock,
+            replay=house.replay,
+        )
         for _ in range(3)
     ]
 

@@ -15,7 +15,6 @@ import httpx
 import pytest
 from litestar.types import Receive, Scope, Send
 
-from backend.app import build_app
 from backend.kit.clock import FixedClock
 from backend.kit.http import BODY_BYTES_MAX
 from backend.programme.api.express import ExpressChecks
@@ -156,7 +155,6 @@ async def test_success_is_answered_here_and_everything_else_goes_on_whole(city: 
     onward = Onward()
     express = ExpressChecks(
         onward,
-        authenticator=build_app(city.house).state["authenticator"],
         eligibility=city.house.desk,
     )
 
@@ -172,8 +170,12 @@ async def test_success_is_answered_here_and_everything_else_goes_on_whole(city: 
         assert onward.reached == []
         refused = headers(city, "cp_at_unknown")
         assert (await http.post(PATH, content=BODY, headers=refused)).status_code == 299
+        assert onward.reached.pop() == (BODY, None), "the guard says why"
+        await per_day(city, 0)
+        spent = headers(city, token)
+        assert (await http.post(PATH, content=BODY, headers=spent)).status_code == 299
         body, fault = onward.reached.pop()
-        assert (body, str(fault)) == (BODY, "token_invalid")
+        assert (body, str(fault)) == (BODY, "too_many_requests")
         for method, path, content_type, body in (
             ("PUT", PATH, EXPRESS, BODY),
             ("POST", PATH + "/", EXPRESS, BODY),

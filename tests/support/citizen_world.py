@@ -6,14 +6,14 @@ from datetime import datetime
 from io import BytesIO
 from uuid import UUID
 
-from backend.app import House
+from backend.app import House, open_desk
 from backend.consent import service as consent
 from backend.kit.clock import FixedClock
 from backend.kit.crypto import Vault
 from backend.kit.postgres import Database, Tx
 from backend.kit.replay import ReplayGuard
 from backend.kit.valkey import Valkey
-from backend.programme.desk import EligibilityDesk, EnrolmentDesk
+from backend.programme.desk import EnrolmentDesk
 from backend.record.jobs import send_submission
 from backend.settings import load_settings
 from tests.support.citizen import Everybody, RecordingHooks, national_id
@@ -59,14 +59,15 @@ async def open_world(
     database: Database, valkey: Valkey, vault: Vault, clock: FixedClock
 ) -> AsyncIterator[CitizenWorld]:
     """Open a world and close what it opened."""
+    replay = ReplayGuard(valkey, database)
     house = House(
         settings=load_settings({"CREDIT_PUBLIC_ORIGIN": ISSUER}),
         database=database,
         valkey=valkey,
         vault=vault,
         clock=clock,
-        replay=ReplayGuard(valkey, database),
-        desk=EligibilityDesk(database=database, vault=vault, clock=clock),
+        replay=replay,
+        desk=open_desk(origin=ISSUER, database=database, vault=vault, clock=clock, replay=replay),
         enrolment_desk=EnrolmentDesk(database=database, vault=vault, clock=clock),
         sender=Inbox(),
         identity_register=Everybody(),

@@ -38,11 +38,12 @@ _CONTRAST = """() => {
   return faults;
 }"""
 
-_UNNAMED = """() => [...document.querySelectorAll('input:not([type=hidden])')]
+_UNNAMED = """() => [...document.querySelectorAll('input:not([type=hidden]), textarea, select')]
   .filter(input => !input.labels.length || !input.labels[0].textContent.trim())
   .map(input => input.name)"""
 
-_SMALL = """() => [...document.querySelectorAll('button, .button, input:not([type=hidden]), nav a')]
+_SMALL = """() => [...document.querySelectorAll(
+    'button, .button, input:not([type=hidden]), textarea, select, nav a')]
   .filter(each => each.getBoundingClientRect().height < 44)
   .map(each => each.textContent.trim() || each.name)"""
 

@@ -5,8 +5,9 @@ It imports nothing of the service. As a program it prints one JSON line for each
     python -m tests.support.receiver --port 8099 --secret whsec_…
 
 `--behaviour` makes it a bad one: `slow:2` answers after two seconds, `status:500`,
-`redirect:URL`, `large` (200 KB), `silent` never answers, `drip` never ends, `garbage` is no HTTP,
-`careless` takes what is wrongly signed. In tests `Receiver` runs in the test's own loop.
+`redirect:URL`, `large` (200 KB), `endless` falls silent after 20 KB of 200, `silent` never answers,
+`drip` never ends, `garbage` is no HTTP, `careless` takes what is wrongly signed. In tests
+`Receiver` runs in the test's own loop.
 """
 
 import argparse
@@ -150,6 +151,9 @@ class Receiver:
                 writer.write(b"x")
                 await writer.drain()
                 await asyncio.sleep(0.2)
+        if verb == "endless":
+            writer.write(content[:20_000])
+            await asyncio.sleep(3600)
         writer.write(content)
         await writer.drain()
         return True
@@ -166,9 +170,7 @@ class Receiver:
         told_of = self._note(headers, body, verified=verified)
         if not verified and verb != "careless":
             return 400, b'{"error":"the signature is not right"}', ""
-        if verb == "large":
-            return 200, LARGE, ""
-        if verb == "drip":
+        if verb in ("large", "endless", "drip"):
             return 200, LARGE, ""
         if told_of["type"] == "endpoint.challenge":
             challenge = told_of["data"]["facts"]["challenge"]

@@ -54,11 +54,12 @@ class Scene:
 
     @property
     def holders(self) -> list[tuple[OauthClient, str]]:
-        """Who holds a token that is good: the citizen's app, library, department, operator."""
+        """Who holds a good token: citizen's app, library (of both kinds), department, operator."""
         assert self.app.token is not None
         return [
             (self.app.signer, self.app.token),
             (self.library, self.tokens.access),
+            (self.library, self.own.token),
             (self.source.client, self.source.token),
             (self.operators["operator"].signer, self.operators["operator"].token or ""),
         ]

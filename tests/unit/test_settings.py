@@ -85,6 +85,14 @@ def test_production_refuses_what_is_for_the_demo() -> None:
     assert "one-time codes" in _faults({**PRODUCTION, "CREDIT_CODE_FILE": "/tmp/codes"})[0]
     assert "https" in _faults({**PRODUCTION, "CREDIT_PUBLIC_ORIGIN": "http://127.0.0.1"})[0]
     assert "differ" in _faults({**PRODUCTION, "CREDIT_DIGEST_KEY": KEY})[0]
+    assert "machine" in _faults({**PRODUCTION, "CREDIT_WEBHOOK_ALLOW_LOOPBACK": "yes"})[0]
+
+
+def test_receivers_on_the_machine_are_for_the_demo() -> None:
+    assert load_settings({}).webhook_allow_loopback
+    assert not load_settings({"CREDIT_WEBHOOK_ALLOW_LOOPBACK": "no"}).webhook_allow_loopback
+    assert not load_settings(PRODUCTION).webhook_allow_loopback
+    assert "yes or no" in _faults({"CREDIT_WEBHOOK_ALLOW_LOOPBACK": "1"})[0]
 
 
 def test_production_sends_codes_through_nobody_elses_ears() -> None:

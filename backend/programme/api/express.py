@@ -1,7 +1,7 @@
 """Eligibility checks below the framework: what is plainly well formed is answered here.
 
 A quarter of a check's work was the framework's (docs/adr/0015-express-checks.md). So this module
-answers a check that succeeds, with the guard and the verb of its twin in partner.py. Everything
+answers a check that succeeds: its caller is let in and it is decided in one batch. Everything
 else goes on to the twin: any other address or form of a body, and every refusal and fault, which
 the twin's guard raises again. So nothing is refused here, and nothing can be refused differently.
 """
@@ -19,13 +19,12 @@ from litestar.types import (
     Send,
 )
 
-from backend.access.authenticate import Authenticator
-from backend.access.guard import let_guard_raise
-from backend.access.rules import PartnerPrincipal
+from backend.access.guard import header_values, let_guard_raise
 from backend.kit.http import BODY_BYTES_MAX
-from backend.programme.api.partner import GUARD, PATH, EligibilityCheckCreate, answer_check
+from backend.programme.api.partner import PATH, EligibilityCheckCreate, view_of
 from backend.programme.desk import EligibilityDesk
 
+_RAW_PATH = PATH.encode("ascii")
 _decode = msgspec.json.Decoder(EligibilityCheckCreate).decode
 _encode = msgspec.json.Encoder().encode
 
@@ -33,11 +32,8 @@ _encode = msgspec.json.Encoder().encode
 class ExpressChecks:
     """An ASGI application around the framework's: takes eligibility checks out of its way."""
 
-    def __init__(
-        self, app: ASGIApp, *, authenticator: Authenticator, eligibility: EligibilityDesk
-    ) -> None:
+    def __init__(self, app: ASGIApp, *, eligibility: EligibilityDesk) -> None:
         self._app = app
-        self._authenticator = authenticator
         self._eligibility = eligibility
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -56,19 +52,27 @@ class ExpressChecks:
             except Exception as fault:
                 let_guard_raise(scope, fault)
             else:
-                await _send(scope, send, body)
-                return
+                if body is not None:
+                    await _send(scope, send, body)
+                    return
         await self._app(scope, _from(message, receive), send)
 
-    async def _answer(self, scope: HTTPScope, data: EligibilityCheckCreate) -> bytes:
-        principal = await GUARD.admit(scope, self._authenticator)
-        assert isinstance(principal, PartnerPrincipal), "the guard asks for a partner's scope"
-        return _encode(await answer_check(data, partner=principal, eligibility=self._eligibility))
+    async def _answer(self, scope: HTTPScope, data: EligibilityCheckCreate) -> bytes | None:
+        arrival = self._eligibility.admission.arrive(
+            method="POST",
+            path=PATH,
+            authorization=header_values(scope, b"authorization"),
+            proofs=header_values(scope, b"dpop"),
+        )
+        if arrival is None:
+            return None
+        answer = await self._eligibility.check_of(arrival, data.programme)
+        return None if answer is None else _encode(view_of(answer))
 
 
 def _is_check(scope: HTTPScope) -> bool:
     """Whether a request is a check, sent the one way that needs no second look."""
-    if scope["method"] != "POST" or scope["path"] != PATH or scope["root_path"]:
+    if scope["method"] != "POST" or scope["raw_path"] != _RAW_PATH or scope["root_path"]:
         return False
     types = [value for name, value in scope["headers"] if name == b"content-type"]
     return types == [b"application/json"]

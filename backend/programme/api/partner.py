@@ -11,13 +11,12 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody
 from litestar.status_codes import HTTP_200_OK
 
-from backend.access.guard import requires
-from backend.access.rules import PartnerPrincipal, Scope
+from backend.access.rules import PartnerPrincipal
 from backend.kit.http import problems
 from backend.kit.problem import Refusal
 from backend.programme.api.terms import BenefitView, ProgrammeCode, benefit_view
-from backend.programme.desk import EligibilityDesk
-from backend.programme.rules.eligibility import EligibilityCheck, covers
+from backend.programme.desk import GUARD, EligibilityDesk, check_of
+from backend.programme.rules.eligibility import EligibilityAnswer
 
 
 class EligibilityCheckCreate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -46,24 +45,20 @@ _NOT_ELIGIBLE = NotEligibleView(False)
 
 
 PATH = "/v1/eligibility-checks"
-GUARD = requires(Scope.ELIGIBILITY_VERIFY)
 
 
 async def answer_check(
     data: EligibilityCheckCreate, *, partner: PartnerPrincipal, eligibility: EligibilityDesk
 ) -> EligibleView | NotEligibleView:
     """Answer a check; raises Refusal insufficient_authorization_details and what the desk does."""
-    if not covers(partner.details, data.programme):
+    check = check_of(partner, data.programme)
+    if check is None:
         raise Refusal("insufficient_authorization_details")
-    answer = await eligibility.check(
-        EligibilityCheck(
-            subject_id=partner.subject_id,
-            consent_id=partner.consent_id,
-            partner_id=partner.partner_id,
-            client_id=partner.client_id,
-            programme_code=data.programme,
-        )
-    )
+    return view_of(await eligibility.check(check))
+
+
+def view_of(answer: EligibilityAnswer) -> EligibleView | NotEligibleView:
+    """Return what leaves of an answer."""
     if not answer.eligible:
         return _NOT_ELIGIBLE
     assert answer.programme_code is not None, "a yes names its programme"

@@ -171,8 +171,8 @@ def parse_bucket(span: str, name: str) -> Bucket:
             return Bucket("programme", name)
         if span == "partner":
             return Bucket("partner", str(UUID(name)))
-        if span == "day" and len(name) == len("2026-11-24"):
-            return Bucket("day", date.fromisoformat(name).isoformat())
+        if span == "day" and date.fromisoformat(name).isoformat() == name:
+            return Bucket("day", name)
         if span == "month" and _MONTH.fullmatch(name) and not name.startswith("0000"):
             return Bucket("month", name)
     except ValueError:

@@ -45,10 +45,12 @@ from backend.programme.service.publication import (
     publish,
     publish_packaged,
 )
+from backend.programme.service.telling import STOPPED_TOPIC, tell_enrolled
 from backend.programme.service.told import Told, get_told
 from backend.programme.service.verification import check_eligibility
 
 __all__ = [
+    "STOPPED_TOPIC",
     "Publication",
     "PublishedProgramme",
     "SignedDryRun",
@@ -88,6 +90,7 @@ __all__ = [
     "reject",
     "resume",
     "submit",
+    "tell_enrolled",
     "verification_key",
     "work_out_dry_run",
 ]

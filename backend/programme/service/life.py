@@ -13,11 +13,13 @@ from backend.kit.postgres import ReadTx, Tx
 from backend.kit.problem import Refusal
 from backend.ledger import service as ledger
 from backend.ledger.rules import Actor
+from backend.notice.rules import TOPICS as NOTICE_TOPICS
 from backend.programme.rules import life as rules
 from backend.programme.rules.document import Programme
 from backend.programme.rules.life import ListedVersion, Version
 from backend.programme.service.limit import set_limits
 from backend.programme.service.publication import load, programmes_by_digest
+from backend.programme.service.telling import announce
 from backend.programme.store import dry_run as dry_run_store
 from backend.programme.store import life as store
 from backend.programme.store import programme as programme_store
@@ -195,7 +197,7 @@ async def _stepped(
     reason: str,
     now: datetime,
 ) -> None:
-    """Tell the partners of a step and write it down; one taken before is nothing."""
+    """Tell partners and citizens of a step and write it down; one taken before is nothing."""
     if stepped is None:
         before = await programme_store.find_programme(tx, code)
         if before is None:
@@ -214,6 +216,8 @@ async def _stepped(
             facts={"programme": code},
             now=now,
         )
+    if _TOPICS[step] in NOTICE_TOPICS:
+        await announce(tx, programme_code=code, topic=_TOPICS[step], now=now)
     await ledger.note_action(
         tx, by=by, action=_TOPICS[step], thing=f"programme:{code}", reason=reason, now=now
     )

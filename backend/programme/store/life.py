@@ -264,3 +264,25 @@ async def find_standing(tx: ReadTx, programme_code: str) -> Standing:
                             WHERE programme_code = $1 AND span = 'programme'), 0) AS uses""",
         programme_code,
     )
+
+
+class EnrolledIn(msgspec.Struct, frozen=True):
+    """Somebody with a running enrolment in a programme."""
+
+    subject_id: UUID
+
+
+async def list_enrolled_in(
+    tx: ReadTx, programme_code: str, *, after: UUID | None, limit: int
+) -> list[EnrolledIn]:
+    """Return who is enrolled in a programme, in the order of their ids, from behind `after`."""
+    return await tx.fetch_all(
+        EnrolledIn,
+        """SELECT subject_id FROM enrolment
+           WHERE programme_code = $1 AND ended_at IS NULL
+             AND ($2::uuid IS NULL OR subject_id > $2)
+           ORDER BY subject_id LIMIT $3""",
+        programme_code,
+        after,
+        limit,
+    )
