@@ -17,6 +17,7 @@ import click
 import httpx
 
 from backend.cli.citizen_app import Browser, CitizenApp
+from backend.cli.city.sandbox import SEATS
 from backend.cli.demo_records import correct
 from backend.cli.department_app import DepartmentApp
 from backend.cli.environment import Fault, command_settings
@@ -175,7 +176,11 @@ def _join(story: Story, app: CitizenApp, reader: Person, codes: Codes) -> None:
 def _enrol(story: Story, app: CitizenApp) -> None:
     story.chapter("She sees what is on offer and enrols")
     story.step("Six programmes; each says what is still missing, and what everybody gets anyway.")
-    offers = app.call("GET", "/v1/me/programmes").json()["items"]
+    offers = [
+        offer
+        for offer in app.call("GET", "/v1/me/programmes").json()["items"]
+        if offer["programme"] != SEATS  # for partners to try out "sold out", not for the story
+    ]
     for offer in offers:
         story.note(f"{offer['offer']:9}  {offer['name_zh']} {offer['name_en']}")
         story.note(f"           everybody: {offer['baseline_zh']}")
