@@ -1,4 +1,4 @@
-"""The eligibility check against a bare handler: rounds of each by turns, in one run.
+"""The eligibility check against a bare handler and the usual way: rounds by turns, in one run.
 
 Every answer is looked at, and at the end the ledger holds exactly one row for each: a check that
 was answered without one, or refused, ends the bench with an error instead of a table.
@@ -47,6 +47,7 @@ class Result:
     machine: list[tuple[str, str]] = field(default_factory=list)
     bare: list[Outcome] = field(default_factory=list)
     checks: list[Outcome] = field(default_factory=list)
+    peer: list[Outcome] = field(default_factory=list)
     half: Outcome = field(default_factory=Outcome)
     half_rate: float = 0.0
     lone: Outcome = field(default_factory=Outcome)
@@ -68,11 +69,14 @@ class _Answer(msgspec.Struct, forbid_unknown_fields=True):
 class Bench:
     """One run: sends rounds and keeps the decisions it was told of."""
 
-    def __init__(self, plan: Plan, desk: Desk, *, api: Served, bare: Served) -> None:
+    def __init__(
+        self, plan: Plan, desk: Desk, *, api: Served, bare: Served, peer: Served | None = None
+    ) -> None:
         self.plan, self.desk = plan, desk
-        self._api, self._bare = api, bare
+        self._api, self._bare, self._peer = api, bare, peer
         self.decisions: list[str] = []
-        self._rate = 4_000.0  # a first guess, for how many proofs to prepare
+        # First guesses, for how many proofs to prepare.
+        self._rate, self._peer_rate = 4_000.0, 400.0
 
     async def check(
         self,
@@ -88,16 +92,28 @@ class Bench:
         outcome = await self._drive(
             self._api, requests, connections=connections, seconds=seconds, rate=rate
         )
+        self._look_at(outcome)
+        if count is None and rate is None:
+            # A round that ran out of proofs was shorter; the next one gets more.
+            self._rate = outcome.rate
+        return outcome
+
+    async def peer(self, *, seconds: float) -> Outcome:
+        """Let the desk check citizens the usual way for so long, and look at each answer."""
+        assert self._peer is not None, "there is a peer to measure"
+        requests = self.desk.requests(int(self._peer_rate * 1.5 * seconds) + 100)
+        outcome = await self._drive(self._peer, requests, connections=None, seconds=seconds)
+        self._look_at(outcome)
+        self._peer_rate = outcome.rate
+        return outcome
+
+    def _look_at(self, outcome: Outcome) -> None:
         if set(outcome.statuses) != {200}:
             raise RuntimeError(f"not every check was answered: {outcome.statuses}")
         for body in outcome.bodies:
             answer = msgspec.json.decode(body, type=_Answer)
             assert answer.eligible, "everybody in this city is eligible"
             self.decisions.append(answer.decision_id)
-        if count is None and rate is None:
-            # A round that ran out of proofs was shorter; the next one gets more.
-            self._rate = outcome.rate
-        return outcome
 
     async def bare(self, *, seconds: float, connections: int | None = None) -> Outcome:
         """Let the bare handler answer for so long."""
@@ -158,7 +174,7 @@ async def run(plan: Plan, say: Callable[[str], None]) -> Result:
 
 
 async def _found_and_measure(plan: Plan, ground: Ground, say: Callable[[str], None]) -> Result:
-    ports = free_port(), free_port(), free_port()
+    ports = free_port(), free_port(), free_port(), free_port()
     environ = _environ(ground, port=ports[0], metrics_port=ports[1])
     database = await Database.open(ground.database_url, size=2)
     try:
@@ -170,13 +186,18 @@ async def _found_and_measure(plan: Plan, ground: Ground, say: Callable[[str], No
         await ground.probe.settle()
         api = ["-m", "backend", "serve"]
         bare = ["-m", "tests.bench.bare", str(ports[2])]
+        peer = ["-m", "tests.bench.peer.app", str(ports[3])]
         with (
             server(api, port=ports[0], environ=environ, log=ground.directory / "api.log") as checks,
             server(
                 bare, port=ports[2], environ=os.environ, log=ground.directory / "bare.log"
             ) as floor,
+            server(
+                peer, port=ports[3], environ=environ, log=ground.directory / "peer.log"
+            ) as usual,
         ):
-            return await _measure(Bench(plan, desk, api=checks, bare=floor), ground, say)
+            bench = Bench(plan, desk, api=checks, bare=floor, peer=usual)
+            return await _measure(bench, ground, say)
     finally:
         await database.close()
 
@@ -200,21 +221,24 @@ async def _measure(bench: Bench, ground: Ground, say: Callable[[str], None]) -> 
     result = Result(
         machine(await probe.version(), await valkey_version(ground.valkey_url), ground.directory)
     )
-    fsyncs_before = await probe.wal_fsyncs()
     say("warming up")
     await bench.bare(seconds=WARM_UP_SECONDS)
     await bench.check(seconds=WARM_UP_SECONDS)
+    await bench.peer(seconds=WARM_UP_SECONDS)
     for number in range(1, plan.rounds + 1):
         await bench.desk.issue_tokens()
         result.bare.append(await bench.bare(seconds=plan.seconds))
+        before = await probe.wal_fsyncs(), len(bench.decisions)
         result.checks.append(await bench.check(seconds=plan.seconds))
+        result.fsyncs += await probe.wal_fsyncs() - before[0]
+        result.fsynced_checks += len(bench.decisions) - before[1]
+        result.peer.append(await bench.peer(seconds=plan.seconds))
         ratio = result.checks[-1].rate / result.bare[-1].rate
         say(
             f"round {number}: bare {result.bare[-1].rate:.0f}/s,"
-            f" checks {result.checks[-1].rate:.0f}/s, ratio {ratio:.3f}"
+            f" checks {result.checks[-1].rate:.0f}/s, ratio {ratio:.3f},"
+            f" the usual way {result.peer[-1].rate:.0f}/s"
         )
-    result.fsyncs = await probe.wal_fsyncs() - fsyncs_before
-    result.fsynced_checks = len(bench.decisions)
     await bench.desk.issue_tokens()
     result.half_rate = statistics.median(each.rate for each in result.checks) / 2
     say("half of the maximum rate, one connection, statements")
