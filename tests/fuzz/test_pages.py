@@ -24,6 +24,7 @@ NAMES = st.sampled_from(
     [
         *("csrf", "to", "phone", "code", "request_uri", "answer", "cursor", "done"),
         *("consent_id", "enrolment_id", "notice_version", "programme", "name", "national_id"),
+        *("case_id", "newest", "text"),
         *("kind", "record_class", "quantity", "occurred_on", "record_id", "months"),
     ]
 )
