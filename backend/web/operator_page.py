@@ -39,6 +39,7 @@ class Link(msgspec.Struct, frozen=True):
 
 # In the order in which the home page and the menu show them; a room adds its line.
 LINKS: tuple[Link, ...] = (
+    Link(Scope.PROGRAMMES_OPERATE, "/operator/programmes", Text("项目", "Programmes")),
     Link(Scope.CASES_OPERATE, "/operator/cases", Text("人工复核", "Cases")),
     Link(Scope.AUDIT_READ, "/operator/entries", Text("操作记录", "What operators did")),
 )

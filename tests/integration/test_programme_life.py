@@ -6,8 +6,9 @@ numbers, and the signature taken apart where it must not hold.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from importlib.resources import files
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -51,7 +52,7 @@ SAID = {
 
 
 async def look(
-    tx: Tx, vault: Vault, version: int = 3, now: object = NOW, code: str = "library"
+    tx: Tx, vault: Vault, version: int = 3, now: datetime = NOW, code: str = "library"
 ) -> SignedDryRun:
     signed = await service.work_out_dry_run(
         tx,
@@ -59,7 +60,7 @@ async def look(
         version=version,
         made_by=ANN.login,
         vault=vault,
-        now=now,  # type: ignore[arg-type] - a moment
+        now=now,
     )
     await service.keep_dry_run(tx, signed=signed, by=ANN, reason=WHY)
     return signed
@@ -83,9 +84,9 @@ async def hand_in(tx: Tx, text: str, version: int = 3, by: Actor = ANN) -> None:
     await service.submit(tx, code="library", version=version, by=by, reason=WHY, now=LATER)
 
 
-async def refusal(awaitable: object) -> Refusal:
+async def refusal(awaitable: Awaitable[object]) -> Refusal:
     with pytest.raises(Refusal) as refused:
-        await awaitable  # type: ignore[misc] - a coroutine
+        await awaitable
     return refused.value
 
 
@@ -258,7 +259,7 @@ async def test_a_pause_closes_for_a_while_and_its_partners_are_told_in_order(tx:
 
 
 class Told(msgspec.Struct):
-    payload: dict[str, object]
+    payload: dict[str, Any]
 
 
 async def test_a_dry_run_is_what_the_service_signed_and_all_of_it(tx: Tx, vault: Vault) -> None:

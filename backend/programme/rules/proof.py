@@ -22,7 +22,6 @@ from backend.record.rules.denied import find_denied
 
 # The source that hands in what was performed under orders, in the catalogue's `sources`.
 ORDER_SOURCE = "service_orders"
-ORDER_SOURCE_KIND = "service_orders"
 
 # Said of a benefit, these would make it a punishment (产品原则 1).
 _PUNISHING_ZH = ("失信", "黑名单", "拒绝", "禁止", "限制", "惩戒", "加收", "取消资格")
