@@ -9,6 +9,24 @@ PARTNER_PROBLEMS: dict[str, Problem] = {
         "本次服务不适用该权益",
         "Nothing else is told, whatever the cause. The baseline is open to everybody.",
     ),
+    "budget_amount_above_reserved": Problem(
+        422,
+        "The amount is higher than what is reserved",
+        "金额超过已预留金额",
+        "Amounts only go down: `reserved_fen` is the most there can be.",
+    ),
+    "budget_reservation_closed": Problem(
+        409,
+        "The reservation is closed",
+        "预留已关闭",
+        "`state` says how: settled, released, or expired. What was settled stays as it is.",
+    ),
+    "budget_spent": Problem(
+        409,
+        "Nothing is left of the budget",
+        "预算已用完",
+        "`span` says which: of the programme, the partner, the day, the month or the citizen.",
+    ),
     "obligation_replied": Problem(
         409,
         "You have answered this already",
@@ -68,24 +86,6 @@ PARTNER_PROBLEMS: dict[str, Problem] = {
         "The performance of this order was reported already",
         "该订单的履约情况已反馈",
         "`performance` says what was reported.",
-    ),
-    "budget_amount_above_reserved": Problem(
-        422,
-        "The amount is higher than what is reserved",
-        "金额超过已预留金额",
-        "Amounts only go down: `reserved_fen` is the most there can be.",
-    ),
-    "budget_reservation_closed": Problem(
-        409,
-        "The reservation is closed",
-        "预留已关闭",
-        "`state` says how: settled, released, or expired. What was settled stays as it is.",
-    ),
-    "budget_spent": Problem(
-        409,
-        "Nothing is left of the budget",
-        "预算已用完",
-        "`span` says which: of the programme, the partner, the day, the month or the citizen.",
     ),
     "webhook_delivery_open": Problem(
         409,

@@ -457,6 +457,24 @@ async def test_what_is_contested_waits_for_a_person(city: City, shop: Shop) -> N
     assert [each["state"] for each in cases] == ["withdrawn"]
 
 
+@pytest.mark.parametrize(
+    "report",
+    [
+        {},
+        {"performance": "late"},
+        {"performance": "open_obligation"},
+        {"performance": "open_obligation", "amount_fen": 0},
+        {"performance": "performed", "amount_fen": 5},
+    ],
+)
+async def test_a_report_is_looked_at_first(city: City, shop: Shop, report: dict[str, Any]) -> None:
+    """An amount goes with what is owed, and with nothing else."""
+    person = await city.person(enrols=["rental"])
+    path = await completed(shop, person)
+    problem_of(await shop.call("POST", f"{path}/performance", report), 400, "body_invalid")
+    assert await city.count("obligation") == 0
+
+
 async def test_lists_come_in_pages(city: City, shop: Shop) -> None:
     person = await city.person(enrols=["rental"])
     token = await shop.token(person, "rental")

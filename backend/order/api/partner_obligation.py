@@ -1,6 +1,7 @@
 """How an order was performed, over HTTP: well, or with something still owed."""
 
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 import msgspec
@@ -12,6 +13,7 @@ from litestar.status_codes import HTTP_200_OK
 from backend.kit.clock import Clock
 from backend.kit.http import IdempotencyKey, problems
 from backend.kit.postgres import Database, Tx
+from backend.kit.problem import Refusal
 from backend.order import service
 from backend.order.api.partner import NO_STORE, WRITE, OrderKeeper, keeper_of
 from backend.order.api.view import (
@@ -26,29 +28,15 @@ from backend.order.rules.obligation import EndedBy
 from backend.order.service import Keeper
 
 
-class Performed(
-    msgspec.Struct,
-    frozen=True,
-    forbid_unknown_fields=True,
-    tag_field="performance",
-    tag="performed",
-):
-    """All was performed: the citizen gets a good record of it."""
+class ServiceOrderPerformance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a completed order was performed.
 
+    `performed`: the citizen gets a good record of it. `open_obligation`: `amount_fen`, given with
+    it and not otherwise, is still owed; the citizen is told first, and can answer.
+    """
 
-class OpenObligation(
-    msgspec.Struct,
-    frozen=True,
-    forbid_unknown_fields=True,
-    tag_field="performance",
-    tag="open_obligation",
-):
-    """So much is still owed: the citizen is told first, and can answer."""
-
-    amount_fen: AmountFen
-
-
-PerformanceReport = Performed | OpenObligation
+    performance: Literal["performed", "open_obligation"]
+    amount_fen: AmountFen | None = None
 
 
 @post(
@@ -70,7 +58,7 @@ PerformanceReport = Performed | OpenObligation
 )
 async def report_performance(
     order_id: FromPath[UUID],
-    data: JSONBody[PerformanceReport],
+    data: JSONBody[ServiceOrderPerformance],
     order_keeper: NamedDependency[OrderKeeper],
     db: NamedDependency[Database],
     clock: NamedDependency[Clock],
@@ -81,13 +69,16 @@ async def report_performance(
     What is owed stands only after the programme's waiting period, and not while the citizen
     contests it; you and they see it, nobody else does.
     """
-    now, keeper = clock.now(), keeper_of(order_keeper)
+    now, keeper, amount_fen = clock.now(), keeper_of(order_keeper), data.amount_fen
+    if (amount_fen is not None) != (data.performance == "open_obligation"):
+        fault = {"name": "amount_fen", "message": "goes with open_obligation, and only with it"}
+        raise Refusal("body_invalid", errors=[fault])
     async with db.write() as tx:
 
         async def run() -> ServiceOrderView:
-            if isinstance(data, OpenObligation):
+            if amount_fen is not None:
                 order, obligation = await service.announce(
-                    tx, keeper=keeper, order_id=order_id, amount_fen=data.amount_fen, now=now
+                    tx, keeper=keeper, order_id=order_id, amount_fen=amount_fen, now=now
                 )
                 return order_view(order, obligation)
             return order_view(

@@ -43,6 +43,7 @@ async def report_one(
     today = city_date(now)
     assert occurred_on <= today, "it has happened"
     ends_on = ends_on_of(record_class, occurred_on=occurred_on, ended_on=None)
+    days = Days(occurred_on, None, ends_on)
     held = await version_store.list_held(tx, source_code, [external_id])
     over = await version_store.list_ended_numbers(tx, source_code, [external_id])
     if held or over or (ends_on is not None and ends_on <= today):
@@ -57,37 +58,17 @@ async def report_one(
         now=now,
     )
     assert submission.completed_at is None, "what isn't on file wasn't handed in"
-    record = RecordVersion(
-        subject_id=subject_id,
-        record_id=new_id(now),
-        class_code=class_code,
+    record = _record(
+        subject_id,
+        class_code,
         source_code=source_code,
         external_id=external_id,
-        version=1,
         quantity=quantity,
-        occurred_on=occurred_on,
-        ended_on=None,
-        ends_on=ends_on,
-        reported_at=now,
-        disputed_at=None,
-        repaired_at=None,
-        fingerprint=fingerprint_of(
-            class_code=class_code,
-            source_code=source_code,
-            external_id=external_id,
-            version=1,
-            quantity=quantity,
-            occurred_on=occurred_on,
-            ended_on=None,
-            ends_on=ends_on,
-        ),
-        action="report",
-        superseded_at=None,
+        days=days,
+        now=now,
     )
     await version_store.insert_records(tx, [record], submission.submission_id)
-    timing = await time_reports(
-        tx, record_class=record_class, days=[Days(occurred_on, None, ends_on)], received_on=today
-    )
+    timing = await time_reports(tx, record_class=record_class, days=[days], received_on=today)
     counted = msgspec.structs.replace(
         submission,
         accepted=1,
@@ -105,3 +86,42 @@ async def report_one(
         now=now,
     )
     return True
+
+
+def _record(
+    subject_id: UUID,
+    class_code: str,
+    *,
+    source_code: str,
+    external_id: str,
+    quantity: int,
+    days: Days,
+    now: datetime,
+) -> RecordVersion:
+    return RecordVersion(
+        subject_id=subject_id,
+        record_id=new_id(now),
+        class_code=class_code,
+        source_code=source_code,
+        external_id=external_id,
+        version=1,
+        quantity=quantity,
+        occurred_on=days.occurred_on,
+        ended_on=days.ended_on,
+        ends_on=days.ends_on,
+        reported_at=now,
+        disputed_at=None,
+        repaired_at=None,
+        fingerprint=fingerprint_of(
+            class_code=class_code,
+            source_code=source_code,
+            external_id=external_id,
+            version=1,
+            quantity=quantity,
+            occurred_on=days.occurred_on,
+            ended_on=days.ended_on,
+            ends_on=days.ends_on,
+        ),
+        action="report",
+        superseded_at=None,
+    )
