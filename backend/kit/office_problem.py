@@ -47,12 +47,6 @@ OFFICE_PROBLEMS: dict[str, Problem] = {
         "工作日历文件无效",
         "`faults` says why: whole years, every day once, `day,is_working` in the first line.",
     ),
-    "calendar_unknown": Problem(
-        503,
-        "Whether a day is a working day is not known",
-        "工作日历未覆盖该日期",
-        "An operator has to import the year of `day` first; nothing is guessed.",
-    ),
     "case_taken": Problem(
         409,
         "Another operator works at this case",

@@ -66,6 +66,12 @@ PROBLEMS: dict[str, Problem] = {
         "请求内容过大",
         "Bodies may hold at most 64 KB, the file of a submission 512 MiB.",
     ),
+    "calendar_unknown": Problem(
+        503,
+        "Whether a day is a working day is not known",
+        "工作日历未覆盖该日期",
+        "An operator has to import the year of `day` first; nothing is guessed.",
+    ),
     "case_not_needed": Problem(
         409,
         "Nothing is missing",
@@ -126,17 +132,17 @@ PROBLEMS: dict[str, Problem] = {
         "DPoP 证明缺失或无效",
         "Send exactly one fresh DPoP proof (RFC 9449) made with the install's key.",
     ),
-    "form_foreign": Problem(
-        403,
-        "This form did not come from our page",
-        "表单不是从本站页面发出的",
-        "Open the page again and send the form from there.",
-    ),
     "enrolment_excluded": Problem(
         409,
         "Another enrolment stands in the way",
         "与已报名的项目不可同时享受",
         "Leave `programme` first: of these the citizen has one at a time.",
+    ),
+    "form_foreign": Problem(
+        403,
+        "This form did not come from our page",
+        "表单不是从本站页面发出的",
+        "Open the page again and send the form from there.",
     ),
     "idempotency_key_in_flight": Problem(
         409,

@@ -98,13 +98,13 @@ def test_each_part_of_the_table_is_in_order_and_no_code_is_in_two() -> None:
     assert _strings(each for each in written if each) == set(others)
 
 
-def test_over_http_only_a_source_department_is_told_a_code_of_the_office() -> None:
+def test_over_http_only_sources_and_operators_are_told_a_code_of_the_office() -> None:
     description = json.loads((ROOT / "openapi/creditplus.v1.json").read_text())
     told = {
         code: operation["operationId"]
         for path in description["paths"].values()
         for operation in path.values()
-        if "source" not in operation["tags"]
+        if not {"operator", "source"} & set(operation["tags"])
         for response in operation["responses"].values()
         for code in re.findall(r"`(\w+)`", response["description"])
     }
