@@ -301,7 +301,7 @@ async def test_a_scorecard_that_counts_otherwise_what_programmes_ask_for_is_not_
     assert caught.value.code == "scorecard_dependants"
     (fault,) = caught.value.facts["faults"]  # type: ignore[misc] - a list of texts
     assert fault.startswith(
-        "programme library version 1, rule: indicator.volunteer_hours was a sum"
+        "programme library version 2, rule: indicator.volunteer_hours was a sum"
     )
     assert "would be a count" in fault
 
