@@ -6,6 +6,7 @@ said here what becomes of its rows.
 """
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import msgspec
@@ -24,7 +25,8 @@ from backend.oauth.rules.grant import Grant
 from backend.programme import service as programme
 from backend.programme.rules.eligibility import EligibilityCheck
 from backend.programme.rules.offer import Enrolment
-from backend.programme.store import programme as programme_store
+from backend.programme.service import budget
+from backend.programme.store import enrolment as programme_store
 from tests.conftest import NOW
 from tests.integration.test_consent_service import BORROWING, add_client
 from tests.support.citizen import national_id, sign_up
@@ -39,6 +41,8 @@ GONE_ON_LEAVING = {
     "consent_refusal",
     "notice",
     "review_case",
+    "reservation",
+    "citizen_budget",
 }
 GONE_ON_DELETING = {"account", "phone_directory", "session"}
 # What stays under the pseudonym, and why.
@@ -95,6 +99,31 @@ async def ask_and_tell(tx: Tx, subject_id: UUID, vault: Vault) -> None:
     await notice.notify(tx, subject_id=subject_id, topic="programme.ended", facts=ended, now=NOW)
 
 
+async def spend(tx: Tx, subject_id: UUID) -> None:
+    """Let a citizen have used a benefit, and another that was given back."""
+    found = await programme.find_programme(tx, programme_code="library")
+    assert found is not None
+    why: dict[str, Any] = {"by_whom": "partner:library", "reason": "order", "now": NOW}
+    made = [
+        await budget.reserve(
+            tx,
+            subject_id=subject_id,
+            programme=found.programme,
+            partner_id=uuid4(),
+            amount_fen=100,
+            expires_at=None,
+            **why,
+        )
+        for _ in range(2)
+    ]
+    used, back = [
+        dict[str, Any](subject_id=each.subject_id, reservation_id=each.reservation_id)
+        for each in made
+    ]
+    await budget.settle(tx, **used, settled_fen=99, **why)
+    await budget.release(tx, **back, **why)
+
+
 async def settle(tx: Tx, vault: Vault) -> UUID:
     """Return a citizen who has used all there is: a row in every table with a subject."""
     subject_id = vault.subject_id(national_id(1))
@@ -119,17 +148,16 @@ async def settle(tx: Tx, vault: Vault) -> UUID:
     )
     for document in programme.packaged_documents():
         await programme.publish(tx, programme=document, now=NOW)
-    await programme_store.insert_enrolment(
-        tx,
-        Enrolment(
-            subject_id=subject_id,
-            enrolment_id=new_id(NOW),
-            programme_code="library",
-            programme_version=1,
-            enrolled_at=NOW,
-        ),
+    made = Enrolment(
+        subject_id=subject_id,
+        enrolment_id=new_id(NOW),
+        programme_code="library",
+        programme_version=1,
+        enrolled_at=NOW,
     )
-    assert await programme_store.take_seat(tx, "library")
+    assert await programme_store.insert_enrolments(tx, [made]) == {made.enrolment_id}
+    assert await programme_store.take_seats(tx, "library", 1) == 1
+    await spend(tx, subject_id)
     client = await add_client(tx)
     given = await consent.give(
         tx, subject_id=subject_id, client_id=client.client_id, detail=BORROWING, now=NOW
