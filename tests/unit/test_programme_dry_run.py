@@ -216,3 +216,12 @@ def test_no_kind_and_no_text_of_what_everybody_has_a_right_to() -> None:
         document = programme.document
         for text in (document.summary_zh, document.summary_en, document.benefit_zh):
             assert forbidden_words(text) == []
+
+
+@pytest.mark.parametrize("person", ["ann", "bob"])
+def test_neither_who_drafted_nor_who_submitted_decides(person: str) -> None:
+    version = msgspec.structs.replace(VERSION, drafted_by="ann", submitted_by="bob")
+    with pytest.raises(Refusal) as refused:
+        life.check_decision(version, by=person, step="approve")
+    assert refused.value.code == "programme_self_decision"
+    life.check_decision(version, by="ben", step="approve")
