@@ -35,6 +35,14 @@ _LOOPBACK_HOSTS = ("127.0.0.1", "::1")
 _NAME_CATEGORIES_REFUSED = ("C", "Zl", "Zp")
 
 
+class PartnerName(msgspec.Struct, frozen=True):
+    """What a partner is called."""
+
+    partner_id: UUID
+    name_zh: str
+    name_en: str
+
+
 class Partner(msgspec.Struct, frozen=True):
     """A legal person that offers benefits (merchant), lends (lender) or reports (source).
 

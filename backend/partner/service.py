@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from backend.kit.ids import new_id
 from backend.kit.page import Page, cut_page, decode_cursor
@@ -15,6 +16,7 @@ from backend.partner.rules import (
     DEMO_KID_PREFIX,
     Client,
     Partner,
+    PartnerName,
     client_faults,
     is_code,
     partner_faults,
@@ -64,6 +66,12 @@ async def add_partner(
 async def find_partner(tx: ReadTx, *, code: str) -> Partner | None:
     """Return the partner with this code, or None."""
     return await store.find_partner(tx, code=code)
+
+
+async def find_names(tx: ReadTx, *, partner_ids: Collection[UUID]) -> dict[UUID, PartnerName]:
+    """Return what some partners are called, by their ids, in one statement."""
+    found = await store.list_names(tx, sorted(set(partner_ids)))
+    return {each.partner_id: each for each in found}
 
 
 async def add_client(

@@ -1,11 +1,13 @@
 """Partners and clients in SQL."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from uuid import UUID
 
 import msgspec
 
 from backend.kit.postgres import ReadTx, Tx
-from backend.partner.rules import Client, Partner
+from backend.partner.rules import Client, Partner, PartnerName
 
 
 async def insert_partner(tx: Tx, partner: Partner) -> bool:
@@ -37,6 +39,15 @@ async def find_partner(tx: ReadTx, *, code: str) -> Partner | None:
         WHERE code = $1
         """,
         code,
+    )
+
+
+async def list_names(tx: ReadTx, partner_ids: Sequence[UUID]) -> list[PartnerName]:
+    """Return what some partners are called."""
+    return await tx.fetch_all(
+        PartnerName,
+        """SELECT partner_id, name_zh, name_en FROM partner WHERE partner_id = ANY($1)""",
+        list(partner_ids),
     )
 
 

@@ -43,6 +43,9 @@ GONE_ON_LEAVING = {
     "review_case",
     "reservation",
     "citizen_budget",
+    "exposure",
+    "obligation",
+    "service_order",
 }
 GONE_ON_DELETING = {"account", "phone_directory", "session"}
 # What stays under the pseudonym, and why.
@@ -124,6 +127,37 @@ async def spend(tx: Tx, subject_id: UUID) -> None:
     await budget.release(tx, **back, **why)
 
 
+async def order_and_owe(tx: Tx, subject_id: UUID, partner_id: UUID) -> None:
+    """Let a citizen have an order that is over, and something said to be owed under it.
+
+    One that runs stays until the partner ends it: tests/integration/test_order_http.py.
+    """
+    order_id = uuid4()
+    await tx.execute(
+        """INSERT INTO service_order
+             (subject_id, order_id, partner_id, client_id, consent_id, programme_code,
+              programme_version, decision_id, reservation_id, reference, state, confirmed_by,
+              opened_fen, amount_fen, credit_fen, settled_fen, performance, revision, created_at,
+              confirm_by, activated_at, ended_at)
+           VALUES ($1, $2, $3, 'x', $2, 'library', 1, $2, $2, 'n-1', 'completed', 'citizen',
+                   100, 100, 100, 0, 'open_obligation', 4, $4, $4, $4, $4)""",
+        subject_id,
+        order_id,
+        partner_id,
+        NOW,
+    )
+    await tx.execute(
+        """INSERT INTO obligation (subject_id, obligation_id, order_id, partner_id, amount_fen,
+                                   state, announced_at, stands_on, revision)
+           VALUES ($1, $2, $2, $3, 1, 'announced', $4, '2026-12-05', 1)""",
+        subject_id,
+        order_id,
+        partner_id,
+        NOW,
+    )
+    await tx.execute("INSERT INTO exposure (subject_id, open_fen) VALUES ($1, 0)", subject_id)
+
+
 async def settle(tx: Tx, vault: Vault) -> UUID:
     """Return a citizen who has used all there is: a row in every table with a subject."""
     subject_id = vault.subject_id(national_id(1))
@@ -184,6 +218,7 @@ async def settle(tx: Tx, vault: Vault) -> UUID:
     )
     await programme.check_eligibility(tx, checks=[check], vault=vault, now=NOW)
     await ask_and_tell(tx, subject_id, vault)
+    await order_and_owe(tx, subject_id, client.partner_id)
     return subject_id
 
 

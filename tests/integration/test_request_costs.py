@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from litestar.routes import HTTPRoute
@@ -18,6 +19,7 @@ from litestar.routes import HTTPRoute
 from backend.app import build_app
 from backend.kit.clock import FixedClock
 from backend.kit.postgres import Database
+from tests.support.order_world import Shop
 from tests.support.programme_world import City, Person, open_city
 
 POOL_SIZE = 10
@@ -64,11 +66,20 @@ async def sent_by(city: City, person: Person, path: str) -> list[str]:
     return words
 
 
-def citizen_reads(city: City) -> Iterator[str]:
+def citizen_reads(city: City, order_id: UUID) -> Iterator[str]:
     for route in build_app(city.house).routes:
         is_read = isinstance(route, HTTPRoute) and "GET" in route.methods
         if is_read and route.path.startswith("/v1/me"):
-            yield route.path.replace("{code:str}", "library")
+            path = route.path.replace("{code:str}", "library")
+            yield path.replace("{order_id:uuid}", str(order_id))
+
+
+async def borrow(city: City, person: Person, partner_code: str, code: str) -> UUID:
+    """Open an order for a citizen; return its id."""
+    shop = await Shop.of(city, partner_code)
+    order = await shop.open(await shop.opener(person, code), "n-1", 100)
+    assert order is not None
+    return order.order_id
 
 
 async def test_a_lone_check_is_six_statements_and_a_crowd_shares_them(city: City) -> None:
@@ -87,7 +98,8 @@ async def test_a_lone_check_is_six_statements_and_a_crowd_shares_them(city: City
 async def test_no_read_of_a_citizen_sends_more_statements_for_more_data(city: City) -> None:
     person = await city.person(enrols=["library"])
     await city.check(await city.token(person))
-    paths = sorted(citizen_reads(city))
+    order_id = await borrow(city, person, "city-library", "library")
+    paths = sorted(citizen_reads(city, order_id))
     assert len(paths) >= 7
     for path in ("/v1/me/programmes", "/v1/me/records"):
         await sent_by(city, person, path)  # documents are read once a process
@@ -99,6 +111,7 @@ async def test_no_read_of_a_citizen_sends_more_statements_for_more_data(city: Ci
         body = {"programme": code}
         made = await city.call(person, "POST", "/v1/me/enrolments", body)
         assert made.status_code == 201, made.text
+    await borrow(city, person, "city-transit", "transit")
     for _ in range(3):
         token = await city.token(person)
         for _ in range(4):

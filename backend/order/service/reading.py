@@ -96,11 +96,13 @@ async def _owed(tx: ReadTx, orders: Sequence[Order]) -> dict[UUID, Obligation]:
 
 async def _named(tx: ReadTx, orders: Sequence[Order]) -> list[NamedOrder]:
     owed = await _owed(tx, orders)
-    names: dict[str, tuple[str, str]] = {}
-    for client_id in sorted({order.client_id for order in orders}):
-        client = await partner.find_client(tx, client_id=client_id)
-        assert client is not None, "a client that opened an order stays registered"
-        names[client_id] = (client.partner_name_zh, client.partner_name_en)
+    names = await partner.find_names(tx, partner_ids=[order.partner_id for order in orders])
     return [
-        NamedOrder(order, owed.get(order.order_id), *names[order.client_id]) for order in orders
+        NamedOrder(
+            order,
+            owed.get(order.order_id),
+            names[order.partner_id].name_zh,
+            names[order.partner_id].name_en,
+        )
+        for order in orders
     ]
