@@ -140,7 +140,9 @@ async def test_a_pause_is_seen_by_partners_and_nobody_gets_a_yes(
     resumed = await ann.call("POST", f"{PROGRAMMES}/library/resume")
     assert resumed.json()["state"] == "live"
     assert (await world.check(library, tokens.access)).json()["eligible"] is True
-    told = await world.count("outbox", "payload ->> 'topic' LIKE 'programme.%'")
+    told = await world.count(
+        "outbox", "topic = 'webhook.message' AND payload ->> 'topic' LIKE 'programme.%'"
+    )
     assert told == 2
 
 
