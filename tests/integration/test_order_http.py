@@ -199,23 +199,25 @@ async def test_the_same_key_is_the_same_answer(city: City, shop: Shop) -> None:
 
 
 async def test_a_no_is_the_same_bytes_whatever_the_cause(city: City, shop: Shop) -> None:
-    """Not eligible, not enrolled, exposure used up, budget spent: nothing can be told apart.
+    """Not eligible, not enrolled, exposure, share or budget used up: nothing can be told apart.
 
     Each leaves its look in the citizen's ledger, and nothing else.
     """
     same = {"x-request-id": "0" * 32}
     poor = await city.person(facts={**GOOD, "score": 400}, enrols=[])
     stranger = await city.person()
-    full = await city.person(enrols=["rental", "transit"])
+    # 3,000 yuan in all are open to one, the other's share of the budget is 4,000 yuan.
+    full = await city.person(facts={**GOOD, "score": 650}, enrols=["rental"])
+    shared = await city.person(enrols=["rental"])
     rest = await city.person(enrols=["rental"])
-    for number in range(4):
-        # An excellent score: 5,000 yuan in all, of which each order takes up to 2,000.
-        token = await shop.token(full, "rental")
-        body = {**RENTAL, "reference": f"full-{number}", "amount_fen": 200_000}
-        answer = await shop.call("POST", ORDERS, body, token=token)
-        assert answer.status_code == (201 if number < 2 else answer.status_code)
+    for person, second in ((full, 100_000), (shared, 200_000)):
+        for amount in (200_000, second):
+            body = {"reference": f"n-{uuid4().hex[:8]}", "amount_fen": amount}
+            await opened(shop, person, body)
+    assert await exposure_of(city, full) == 300_000
+    assert await exposure_of(city, shared) == 400_000
     answers = []
-    for person in (poor, stranger, full, rest):
+    for person in (poor, stranger, full, shared, rest):
         if person is rest:
             await _spend(city, "rental")
         token = await shop.token(person, "rental")
