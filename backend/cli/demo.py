@@ -7,7 +7,6 @@ no account, so it can be played again and again.
 
 import contextlib
 import csv
-import json
 import re
 from http import HTTPStatus
 from pathlib import Path
@@ -16,12 +15,15 @@ from urllib.parse import parse_qs, urlsplit
 import click
 import httpx
 
+from backend.cli import demo_rental, demo_transit
 from backend.cli.citizen_app import Browser, CitizenApp
 from backend.cli.city.sandbox import SEATS
 from backend.cli.demo_records import correct
+from backend.cli.demo_shop import open_party, open_shop
 from backend.cli.department_app import DepartmentApp
 from backend.cli.environment import Fault, command_settings
-from backend.cli.local_city import CLIENT, SOURCE_CLIENT
+from backend.cli.local_city import CLIENT, RENTAL_CLIENT, SOURCE_CLIENT, TRANSIT_CLIENT
+from backend.cli.receiver import Receiver
 from backend.cli.relying_party import RelyingParty
 from backend.cli.story import Story, ask
 from backend.settings import Settings
@@ -65,11 +67,16 @@ def _play(settings: Settings, story: Story) -> None:
             _join(story, app, reader, codes)
             correct(story, app, department, reader.national_id)
             _enrol(story, app)
-            library = _open_library(origin, directory / f"{CLIENT}.json")
+            library = open_party(origin, directory / f"{CLIENT}.json")
             with contextlib.closing(library):
                 _consent(story, browser, library, reader=reader, codes=codes)
                 _verify(story, library)
                 _look_and_withdraw(story, app, library)
+            with open_shop(origin, directory, RENTAL_CLIENT) as shop, Receiver() as receiver:
+                demo_rental.play(demo_rental.Scene(story, app, browser, shop, receiver))
+            with open_shop(origin, directory, TRANSIT_CLIENT) as shop:
+                demo_transit.ride(story, app, browser, shop)
+            _miss_a_seat(story, app)
             _leave(story, app)
     except httpx.TransportError:
         raise Fault(f"nothing answers at {origin}: start it with scripts/serve") from None
@@ -85,19 +92,6 @@ def _find_person(path: Path, name: str) -> Person:
             return next(Person(row) for row in csv.DictReader(rows) if row["name"] == name)
     except (OSError, StopIteration):
         raise Fault(f"no demo city in {path.parent}: scripts/serve makes one") from None
-
-
-def _open_library(origin: str, path: Path) -> RelyingParty:
-    try:
-        known = json.loads(path.read_text())
-    except OSError:
-        raise Fault(f"no demo partner in {path.parent}: scripts/serve makes one") from None
-    return RelyingParty(
-        origin=origin,
-        client_id=known["client_id"],
-        redirect_uri=known["redirect_uri"],
-        keys={"keys": [known["jwk"]]},
-    )
 
 
 def _open_department(origin: str, path: Path, http: httpx.Client) -> DepartmentApp:
@@ -244,6 +238,18 @@ def _look_and_withdraw(story: Story, app: CitizenApp, library: RelyingParty) -> 
     story.answer("POST /oauth/token", refused.status, refused.body, expected=400)
     again = app.call("GET", "/v1/me/accesses").json()["items"]
     story.check(len(again) == len(looks), "nothing was disclosed, so the ledger has no new entry")
+
+
+def _miss_a_seat(story: Story, app: CitizenApp) -> None:
+    story.chapter("A programme is sold out")
+    story.step("A reading booth has one seat, and somebody has it. The baseline is hers as before.")
+    path, shown = f"/v1/me/programmes/{SEATS}", ("name_zh", "offer", "seats_left", "missing")
+    offer = ask(story, app, "GET", path, expected=200, only=shown)
+    story.note(f"everybody: {offer['baseline_zh']}")
+    story.step("She tries all the same: a seat is never sold twice.")
+    body = {"programme": SEATS}
+    refusal = ("title", "code")
+    ask(story, app, "POST", "/v1/me/enrolments", body=body, expected=409, only=refusal)
 
 
 def _leave(story: Story, app: CitizenApp) -> None:

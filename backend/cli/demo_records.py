@@ -6,7 +6,6 @@ The record is corrected back before the part ends, so that it can be played agai
 import csv
 import io
 import secrets
-import time
 from typing import Any
 
 import httpx
@@ -19,8 +18,6 @@ CLASS = "library_return"
 # Two of her returns were typed for twelve; two is what the demo city has.
 RIGHT, CORRECTED = 2, 12
 HOURS = 10
-_WAIT_SECONDS = 120
-_POLL_SECONDS = 0.2
 _COLUMNS = ("national_id", "external_id", "version", "occurred_on", "quantity")
 
 
@@ -126,10 +123,7 @@ def _revision(app: CitizenApp) -> int:
 
 
 def _wait_for_a_revision_after(story: Story, app: CitizenApp, before: int) -> None:
-    deadline = time.monotonic() + _WAIT_SECONDS
-    while _revision(app) == before:
-        story.check(time.monotonic() < deadline, "the score follows its records", is_told=False)
-        time.sleep(_POLL_SECONDS)
+    story.wait(lambda: _revision(app) != before, "the score follows its records")
 
 
 def _line(record: dict[str, Any], national_id: str, *, quantity: int) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
+import msgspec
 from joserfc.jwk import ECKey
 
 from backend.app import Participation, open_vault
@@ -30,13 +31,40 @@ from backend.record import service as record
 from backend.score import service as score
 from backend.settings import DEMO_KEY_MARK, Settings
 
-PARTNER: Final = "city-library"
 CLIENT: Final = "library-demo"
+RENTAL_CLIENT: Final = "rental-demo"
+TRANSIT_CLIENT: Final = "transit-demo"
 # The library is a source of records too, with other software.
 SOURCE: Final = "city_library"
 SOURCE_CLIENT: Final = "library-records-demo"
 # Nobody listens there: whoever plays the library reads the address it is sent back to.
 REDIRECT_URI: Final = "http://127.0.0.1:8765/callback"
+
+
+class Shop(msgspec.Struct, frozen=True):
+    """A partner of the demo, and its one client."""
+
+    partner: str
+    name_zh: str
+    name_en: str
+    client: str
+    client_zh: str
+    client_en: str
+
+
+# The library is added last, so where it is known everything before it is done.
+SHOPS: Final = (
+    Shop("city-rental", "城市单车租赁", "City Bike Rental", RENTAL_CLIENT, "租车柜台", "Bike desk"),
+    Shop("city-transit", "市公交集团", "City Transit", TRANSIT_CLIENT, "乘车码系统", "Ride codes"),
+    Shop(
+        "city-library",
+        "市图书馆",
+        "City Library",
+        CLIENT,
+        "图书馆借阅系统",
+        "Library lending desk",
+    ),
+)
 # So many of the city's people have joined by themselves: enough for a report about a scorecard.
 JOINED_OF, JOINED_MAX = 5, 1_000
 SHOWN_PEOPLE: Final = {
@@ -105,8 +133,9 @@ def ensure_city(
     stop.run(_bring_in_subjects(settings))
     if SOURCE_CLIENT not in known:
         stop.run(_add_source(settings))
-    if CLIENT not in known:
-        stop.run(_add_library(settings))
+    for shop in SHOPS:
+        if shop.client not in known:
+            stop.run(_add_shop(settings, shop))
 
 
 async def _prepare(settings: Settings) -> set[str]:
@@ -121,9 +150,8 @@ async def _prepare(settings: Settings) -> set[str]:
         published = await programme.publish_packaged(tx, now=now)
         if published:
             click.echo(f"published programmes: {', '.join(published)}")
-        clients = [
-            await partner.find_client(tx, client_id=each) for each in (CLIENT, SOURCE_CLIENT)
-        ]
+        of_the_demo = [SOURCE_CLIENT, *(shop.client for shop in SHOPS)]
+        clients = [await partner.find_client(tx, client_id=each) for each in of_the_demo]
         return {each.client_id for each in clients if each is not None}
 
 
@@ -181,25 +209,27 @@ async def _add_source(settings: Settings) -> None:
         )
 
 
-async def _add_library(settings: Settings) -> None:
+async def _add_shop(settings: Settings, shop: Shop) -> None:
     now = SystemClock().now()
-    jwk = _ensure_client_key(_demo(settings), CLIENT, partner=PARTNER, redirect_uri=REDIRECT_URI)
+    jwk = _ensure_client_key(
+        _demo(settings), shop.client, partner=shop.partner, redirect_uri=REDIRECT_URI
+    )
     async with _transaction(settings) as tx:
-        if await partner.find_partner(tx, code=PARTNER) is None:
+        if await partner.find_partner(tx, code=shop.partner) is None:
             await partner.add_partner(
                 tx,
-                code=PARTNER,
-                name_zh="市图书馆",
-                name_en="City Library",
+                code=shop.partner,
+                name_zh=shop.name_zh,
+                name_en=shop.name_en,
                 kind="merchant",
                 now=now,
             )
         await partner.add_client(
             tx,
-            partner_code=PARTNER,
-            client_id=CLIENT,
-            name_zh="图书馆借阅系统",
-            name_en="Library lending desk",
+            partner_code=shop.partner,
+            client_id=shop.client,
+            name_zh=shop.client_zh,
+            name_en=shop.client_en,
             jwks={"keys": [jwk]},
             redirect_uris=[REDIRECT_URI],
             scopes=sorted(scopes_of("merchant")),
@@ -241,7 +271,9 @@ def ready_lines(settings: Settings) -> Iterator[str]:
     for name, national_id, phone in _people(demo):
         yield f"  citizen     {name} {national_id} {phone}  {SHOWN_PEOPLE[name]}"
     yield "  subjects    one for each answer a partner can get: see docs/sandbox.md"
-    yield f"  partner     {PARTNER}, client {CLIENT}, key in {demo / CLIENT}.json"
+    for shop in SHOPS:
+        key = demo / f"{shop.client}.json"
+        yield f"  partner     {shop.partner}, client {shop.client}, key in {key}"
     yield f"  department  {SOURCE}, client {SOURCE_CLIENT}, key in {demo / SOURCE_CLIENT}.json,"
     yield f"              hands in files like those in {demo}/submissions/"
     yield "  operator    whoever runs `creditplus` in this directory (`creditplus --help`)"

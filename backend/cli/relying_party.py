@@ -83,11 +83,17 @@ class RelyingParty:
         """Close the connections."""
         self._http.close()
 
-    def push(self, *, programme: str, purpose: str) -> Answer:
-        """Push an authorization request; `authorization_url` is then where the citizen goes."""
-        detail = {"type": "eligibility", "programme": programme, "purpose": purpose}
+    def push(self, *, programme: str, purpose: str, **order: str | int) -> Answer:
+        """Push an authorization request; `authorization_url` is then where the citizen goes.
+
+        With `confirm`, and `amount_max_fen` if wanted, it is for service orders.
+        """
+        kind, scope = "eligibility", "eligibility:verify"
+        if order:
+            kind, scope = "service_order", "eligibility:verify orders:write"
+        detail = {"type": kind, "programme": programme, "purpose": purpose, **order}
         self.authorization_url = self._client.init_authorization(
-            {"scope": "eligibility:verify", "authorization_details": json.dumps([detail])}
+            {"scope": scope, "authorization_details": json.dumps([detail])}
         )
         return self.answer
 

@@ -1,6 +1,8 @@
 """How the demo tells a story: numbered steps, each with the request made and its real answer."""
 
 import json
+import time
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -8,6 +10,8 @@ import click
 from backend.cli.citizen_app import CitizenApp
 
 WIDTH = 100
+_WAIT_SECONDS = 120
+_POLL_SECONDS = 0.2
 
 
 class DemoFailed(click.ClickException):
@@ -63,6 +67,13 @@ class Story:
             raise DemoFailed(f"step {self._number} ({self._title}): not so: {message}")
         if is_told and not self._as_json:
             click.echo(f"    ✓ {message}")
+
+    def wait(self, fact: Callable[[], bool], message: str) -> None:
+        """Wait for something the worker does, untold; raises DemoFailed when it doesn't come."""
+        deadline = time.monotonic() + _WAIT_SECONDS
+        while not fact():
+            self.check(time.monotonic() < deadline, message, is_told=False)
+            time.sleep(_POLL_SECONDS)
 
 
 def ask(
