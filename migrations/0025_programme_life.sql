@@ -76,11 +76,15 @@ CREATE TABLE waiting (
     subject_id uuid NOT NULL,
     programme_code text NOT NULL,
     waiting_id uuid NOT NULL,
+    -- Rises in the order in which they came: they come one after another.
+    place bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+    -- A person has granted it, and a seat is all that is lacking.
+    granted_by_case_id uuid,
     since timestamptz NOT NULL,
     PRIMARY KEY (subject_id, programme_code)
 );
 
-CREATE INDEX waiting_programme ON waiting (programme_code, waiting_id);
+CREATE INDEX waiting_programme ON waiting (programme_code, place);
 
 -- A person who looked at a "not yet" may have granted the place all the same.
 ALTER TABLE enrolment ADD COLUMN granted_by_case_id uuid;
@@ -106,4 +110,5 @@ GRANT UPDATE (
 GRANT DELETE ON programme_version TO creditplus_app;
 GRANT SELECT, INSERT ON programme_dry_run TO creditplus_app;
 GRANT SELECT, INSERT, DELETE ON waiting TO creditplus_app;
+GRANT UPDATE (granted_by_case_id) ON waiting TO creditplus_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON partner_check TO creditplus_app;

@@ -1141,7 +1141,23 @@ CREATE TABLE public.waiting (
     subject_id uuid NOT NULL,
     programme_code text NOT NULL,
     waiting_id uuid NOT NULL,
+    place bigint NOT NULL,
+    granted_by_case_id uuid,
     since timestamp with time zone NOT NULL
+);
+
+
+--
+-- Name: waiting_place_seq; Type: SEQUENCE; Schema: public; Owner: -
+--
+
+ALTER TABLE public.waiting ALTER COLUMN place ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.waiting_place_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
 );
 
 
@@ -2152,7 +2168,7 @@ CREATE INDEX upload_created_at ON public.upload USING btree (created_at);
 -- Name: waiting_programme; Type: INDEX; Schema: public; Owner: -
 --
 
-CREATE INDEX waiting_programme ON public.waiting USING btree (programme_code, waiting_id);
+CREATE INDEX waiting_programme ON public.waiting USING btree (programme_code, place);
 
 
 --
@@ -3163,6 +3179,13 @@ GRANT SELECT,INSERT ON TABLE public.upload_part TO creditplus_app;
 --
 
 GRANT SELECT,INSERT,DELETE ON TABLE public.waiting TO creditplus_app;
+
+
+--
+-- Name: COLUMN waiting.granted_by_case_id; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(granted_by_case_id) ON TABLE public.waiting TO creditplus_app;
 
 
 --

@@ -34,34 +34,8 @@ def event_handlers(house: House) -> dict[str, Handler | Outbound]:
         origin = house.settings.public_origin
         await webhook.fan_out(tx, event=event, origin=origin, now=house.clock.now())
 
-    async def tell_decision(tx: Tx, *, event: Event) -> None:
-        # What a decision changes is carried out here too, after the notice: it holds participation.
-        assert event.subject_id is not None, "a case is somebody's"
-        await notice.notify(
-            tx,
-            subject_id=event.subject_id,
-            topic="case.decided",
-            facts=event.payload,
-            now=house.clock.now(),
-        )
-        if event.payload["kind"] == CaseKind.OBLIGATION:
-            await order.apply_case(
-                tx,
-                subject_id=event.subject_id,
-                obligation_id=UUID(event.payload["object"]),
-                changed=event.payload["outcome"] == Outcome.CHANGED,
-                now=house.clock.now(),
-            )
-
-    async def follow_withdrawal(tx: Tx, *, event: Event) -> None:
-        assert event.subject_id is not None, "a case is somebody's"
-        if event.payload["kind"] == CaseKind.OBLIGATION:
-            await order.give_up_case(
-                tx,
-                subject_id=event.subject_id,
-                obligation_id=UUID(event.payload["object"]),
-                now=house.clock.now(),
-            )
+    async def seat_waiting(tx: Tx, *, event: Event) -> None:
+        await programme.seat_waiting(tx, event=event, vault=house.vault, now=house.clock.now())
 
     async def tell_enrolled(tx: Tx, *, event: Event) -> None:
         await programme.tell_enrolled(tx, event=event, now=house.clock.now())
@@ -76,12 +50,58 @@ def event_handlers(house: House) -> dict[str, Handler | Outbound]:
         )
 
     return {
-        case.DECIDED_TOPIC: tell_decision,
-        case.WITHDRAWN_TOPIC: follow_withdrawal,
+        **_case_handlers(house),
         notice.NOTICE_TOPIC: Outbound(send),
+        programme.FREED_TOPIC: seat_waiting,
         programme.STOPPED_TOPIC: tell_enrolled,
         "records.changed": recompute,
         "scorecard.in_force": follow_scorecard,
         "submission.uploaded": take_upload,
         webhook.MESSAGE_TOPIC: fan_out,
     }
+
+
+def _case_handlers(house: House) -> dict[str, Handler | Outbound]:
+    """Return who carries out what a person decided, and what a citizen took back."""
+
+    async def tell_decision(tx: Tx, *, event: Event) -> None:
+        assert event.subject_id is not None, "a case is somebody's"
+        is_changed = event.payload["outcome"] == Outcome.CHANGED
+        # First, as enrolling does: it holds the participation after the citizen's other enrolments.
+        if event.payload["kind"] == CaseKind.NOT_YET and is_changed:
+            await programme.apply_case(
+                tx,
+                subject_id=event.subject_id,
+                programme_code=event.payload["object"],
+                case_id=UUID(event.payload["case_id"]),
+                vault=house.vault,
+                now=house.clock.now(),
+            )
+        # What is owed is changed after the notice, which holds the participation.
+        await notice.notify(
+            tx,
+            subject_id=event.subject_id,
+            topic="case.decided",
+            facts=event.payload,
+            now=house.clock.now(),
+        )
+        if event.payload["kind"] == CaseKind.OBLIGATION:
+            await order.apply_case(
+                tx,
+                subject_id=event.subject_id,
+                obligation_id=UUID(event.payload["object"]),
+                changed=is_changed,
+                now=house.clock.now(),
+            )
+
+    async def follow_withdrawal(tx: Tx, *, event: Event) -> None:
+        assert event.subject_id is not None, "a case is somebody's"
+        if event.payload["kind"] == CaseKind.OBLIGATION:
+            await order.give_up_case(
+                tx,
+                subject_id=event.subject_id,
+                obligation_id=UUID(event.payload["object"]),
+                now=house.clock.now(),
+            )
+
+    return {case.DECIDED_TOPIC: tell_decision, case.WITHDRAWN_TOPIC: follow_withdrawal}

@@ -268,7 +268,7 @@ PROBLEMS: dict[str, Problem] = {
         409,
         "All seats of the programme are taken",
         "名额已满",
-        "A seat becomes free when somebody leaves; the baseline goes on for everybody.",
+        "Wait for one: with `wait` you are enrolled when it is your turn. The baseline goes on.",
     ),
     "sign_in_failed": Problem(
         401,

@@ -30,8 +30,8 @@ from backend.programme.rules.eligibility import (
     Outcome,
     covers,
 )
-from backend.programme.rules.offer import Enrolment
-from backend.programme.service.enrolling import Ask, Deferred
+from backend.programme.rules.offer import Enrolment, Waiting
+from backend.programme.service.enrolling import Ask, Deferred, Placed
 
 # Who asks again comes into a later batch, and costs nobody else anything. Of two processes each
 # wins the race half of the time.
@@ -172,6 +172,33 @@ class Enrolled(msgspec.Struct, frozen=True):
     enrolled_at: datetime
 
 
+class Waits(msgspec.Struct, frozen=True):
+    """What a citizen is told who waits for a seat, and again when the same request comes again."""
+
+    waiting_id: UUID
+    programme: str
+    since: datetime
+
+
+class _Kept(msgspec.Struct, frozen=True):
+    """Either of the two, as it is kept for repetitions."""
+
+    programme: str
+    enrolment_id: UUID | None = None
+    version: int = 0
+    enrolled_at: datetime | None = None
+    waiting_id: UUID | None = None
+    since: datetime | None = None
+
+    def told(self) -> Enrolled | Waits:
+        """Return what the citizen is told."""
+        if self.enrolment_id is not None and self.enrolled_at is not None:
+            return Enrolled(self.enrolment_id, self.programme, self.version, self.enrolled_at)
+        assert self.waiting_id is not None, "who isn't enrolled waits"
+        assert self.since is not None, "who waits does so since a moment"
+        return Waits(self.waiting_id, self.programme, self.since)
+
+
 class _AskOnce(msgspec.Struct, frozen=True):
     turn: Turn
     ask: Ask
@@ -184,7 +211,7 @@ class EnrolmentDesk:
         self._database = database
         self._vault = vault
         self._clock = clock
-        self._batcher: Batcher[_AskOnce, Enrolled | Refusal | Deferred] = Batcher(
+        self._batcher: Batcher[_AskOnce, _Kept | Refusal | Deferred] = Batcher(
             self._flush, name="enrolment"
         )
 
@@ -195,26 +222,37 @@ class EnrolmentDesk:
 
         Raises what service.enrol and kit.idempotency.once raise, and Refusal unavailable.
         """
-        turn = Turn(subject_id, check_key(key), request)
-        asked = _AskOnce(turn, Ask(subject_id, programme_code))
+        told = await self._told(Ask(subject_id, programme_code), key=key, request=request)
+        assert isinstance(told, Enrolled), "who doesn't wait is enrolled or refused"
+        return told
+
+    async def enrol_or_wait(
+        self, *, subject_id: UUID, programme_code: str, key: str | None, request: bytes
+    ) -> Enrolled | Waits:
+        """Do as `enrol` does, but let the citizen wait where no seat is free."""
+        ask = Ask(subject_id, programme_code, wait=True)
+        return await self._told(ask, key=key, request=request)
+
+    async def _told(self, ask: Ask, *, key: str | None, request: bytes) -> Enrolled | Waits:
+        asked = _AskOnce(Turn(ask.subject_id, check_key(key), request), ask)
         for _ in range(_ATTEMPTS_MAX):
             outcome = await self._batcher.ask(asked)
             if isinstance(outcome, Refusal):
                 raise outcome
-            if isinstance(outcome, Enrolled):
-                return outcome
+            if isinstance(outcome, _Kept):
+                return outcome.told()
         raise Unavailable("enrolment")
 
     async def close(self) -> None:
         """Take no more citizens, and return when those already taken are answered."""
         await self._batcher.close()
 
-    async def _flush(self, asked: Sequence[_AskOnce]) -> list[Enrolled | Refusal | Deferred]:
+    async def _flush(self, asked: Sequence[_AskOnce]) -> list[_Kept | Refusal | Deferred]:
         now = self._clock.now()
         async with self._database.write() as tx:
             deferred: set[int] = set()
 
-            async def run(places: Sequence[int]) -> list[Enrolled | Refusal]:
+            async def run(places: Sequence[int]) -> list[_Kept | Refusal]:
                 found = await service.enrol_many(
                     tx,
                     asks=[asked[place].ask for place in places],
@@ -226,22 +264,28 @@ class EnrolmentDesk:
                     for place, each in zip(places, found, strict=True)
                     if isinstance(each, Deferred)
                 )
-                return [_told(each) for each in found]
+                return [_kept(each) for each in found]
 
             outcomes = await once_each(
-                tx, turns=[each.turn for each in asked], kind=Enrolled, now=now, run=run
+                tx, turns=[each.turn for each in asked], kind=_Kept, now=now, run=run
             )
         return [
             Deferred() if place in deferred else outcome for place, outcome in enumerate(outcomes)
         ]
 
 
-def _told(outcome: Enrolment | Refusal | Deferred) -> Enrolled | Refusal:
+def _kept(outcome: Placed | Deferred) -> _Kept | Refusal:
     if isinstance(outcome, Enrolment):
-        return Enrolled(
-            enrolment_id=outcome.enrolment_id,
+        return _Kept(
             programme=outcome.programme_code,
+            enrolment_id=outcome.enrolment_id,
             version=outcome.programme_version,
             enrolled_at=outcome.enrolled_at,
+        )
+    if isinstance(outcome, Waiting):
+        return _Kept(
+            programme=outcome.programme_code,
+            waiting_id=outcome.waiting_id,
+            since=outcome.since,
         )
     return outcome if isinstance(outcome, Refusal) else Refusal("idempotency_key_in_flight")

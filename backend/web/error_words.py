@@ -200,8 +200,8 @@ ERROR_WORDS = {
     "seats_sold_out": ErrorWords(
         Text("名额刚刚用完", "The last place has just gone"),
         Text(
-            "有人退出时名额会空出来，您可以过些时候再来。人人都有的基准服务照旧。",
-            "Places come free when people leave; try again later. "
+            "有人退出时名额会空出来，您可以在项目页候补。人人都有的基准服务照旧。",
+            "Places come free when people leave; you can wait for one on the page of benefits. "
             "The service that everybody gets goes on.",
         ),
         PROGRAMMES,

@@ -58,6 +58,7 @@ EVIDENCE = Evidence(
     is_programme_ended=False,
     current_digest=LIBRARY.digest,
     promised_digest=LIBRARY.digest,
+    is_granted=False,
     participation_key=b"key",
     points=700,
     dimensions=[1, 2, 3, 4, 5],

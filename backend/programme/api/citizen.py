@@ -1,12 +1,14 @@
 """The citizen's programmes over HTTP: what is on offer, what is missing, enrol and leave."""
 
 from datetime import date, datetime
+from typing import cast
 from uuid import UUID
 
 import msgspec
-from litestar import delete, get, post
+from litestar import Response, delete, get, post
 from litestar.datastructures import CacheControlHeader
 from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody
 
 from backend.access.guard import requires
@@ -22,8 +24,9 @@ from backend.programme.api.terms import (
     baseline_view,
     benefit_view,
 )
-from backend.programme.desk import EnrolmentDesk
-from backend.programme.rules.offer import Enrolment, Lack, Offer
+from backend.programme.desk import EnrolmentDesk, Waits
+from backend.programme.rules.offer import Enrolment, Lack, Offer, Waiting
+from backend.score.rules.advice import Help
 
 _NO_STORE = CacheControlHeader(no_store=True)
 
@@ -50,11 +53,38 @@ class LackGroupView(msgspec.Struct, frozen=True):
 
 
 class RunningEnrolmentView(msgspec.Struct, frozen=True):
-    """The citizen's running enrolment, on the terms of the version it was made under."""
+    """The citizen's running enrolment, on the terms of the version it was made under.
+
+    `granted_by_case_id` is the case in which a person let the rule count as met, or null.
+    """
 
     enrolment_id: UUID
     version: int
     enrolled_at: datetime
+    granted_by_case_id: UUID | None
+
+
+class WaitingView(msgspec.Struct, frozen=True):
+    """The citizen's place in the queue for a seat.
+
+    `people_ahead` is told in whole twenties, the rest left out: 0 is fewer than twenty. With
+    `is_granted`, a person has granted it, and a seat or the programme's going on is lacking.
+    """
+
+    waiting_id: UUID
+    since: datetime
+    people_ahead: int
+    is_granted: bool
+
+
+class HelpView(msgspec.Struct, frozen=True):
+    """One thing the citizen can do about what is missing, and the points it would give today."""
+
+    indicator: str
+    dimension: str
+    gain_points: int
+    text_zh: str
+    text_en: str
 
 
 class OfferView(msgspec.Struct, frozen=True):
@@ -63,6 +93,8 @@ class OfferView(msgspec.Struct, frozen=True):
     `offer` is available, enrolled, not_yet, sold_out, join_first or closed; `seats_left` counts
     those enrolled in twenties, and is 0 only when none is free. Every group in
     `missing` must be met; for an enrolled citizen they say why partners get no yes at present.
+    `helps` are things to do about it, those that the rule asks about first; with `can_ask_person`,
+    POST /v1/me/cases lets a person look at it.
     """
 
     programme: str
@@ -84,8 +116,11 @@ class OfferView(msgspec.Struct, frozen=True):
     benefit_en: str
     offer: str
     missing: list[LackGroupView]
+    helps: list[HelpView]
+    can_ask_person: bool
     seats_left: int
     enrolment: RunningEnrolmentView | None
+    waiting: WaitingView | None
 
 
 class OfferListView(msgspec.Struct, frozen=True):
@@ -95,9 +130,10 @@ class OfferListView(msgspec.Struct, frozen=True):
 
 
 class EnrolmentCreate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Enrol in a programme."""
+    """Enrol in a programme; `wait` for a seat when none is free."""
 
     programme: ProgrammeCode
+    wait: bool = False
 
 
 class EnrolmentCreated(msgspec.Struct, frozen=True):
@@ -107,6 +143,14 @@ class EnrolmentCreated(msgspec.Struct, frozen=True):
     programme: str
     version: int
     enrolled_at: datetime
+
+
+class WaitingCreated(msgspec.Struct, frozen=True):
+    """A place in the queue for a seat: whoever came first is enrolled first, and told."""
+
+    waiting_id: UUID
+    programme: str
+    since: datetime
 
 
 @get(
@@ -156,7 +200,14 @@ async def get_programme(
     tags=["citizen"],
     guards=[requires(Scope.ME_ENROL)],
     cache_control=_NO_STORE,
-    responses=problems(
+    responses={
+        202: ResponseSpec(
+            WaitingCreated,
+            generate_examples=False,
+            description="All seats are taken: the citizen waits for one",
+        ),
+    }
+    | problems(
         "already_enrolled",
         "body_invalid",
         "enrolment_excluded",
@@ -178,20 +229,29 @@ async def create_enrolment(
     citizen: NamedDependency[CitizenPrincipal],
     enrolment_desk: NamedDependency[EnrolmentDesk],
     idempotency_key: IdempotencyKey = None,
-) -> EnrolmentCreated:
-    """Enrol in a programme and take one of its seats."""
-    enrolled = await enrolment_desk.enrol(
+) -> Response[EnrolmentCreated]:
+    """Enrol in a programme and take one of its seats, or wait for one.
+
+    Who waits is enrolled as soon as a seat is free and it is their turn, if they are still
+    eligible then, and gets a notice. Who waits already keeps the place.
+    """
+    enrol = enrolment_desk.enrol_or_wait if data.wait else enrolment_desk.enrol
+    told = await enrol(
         subject_id=citizen.subject_id,
         programme_code=data.programme,
         key=idempotency_key,
         request=b"enrolment_create " + msgspec.json.encode(data),
     )
-    return EnrolmentCreated(
-        enrolment_id=enrolled.enrolment_id,
-        programme=enrolled.programme,
-        version=enrolled.version,
-        enrolled_at=enrolled.enrolled_at,
+    if isinstance(told, Waits):
+        waiting = WaitingCreated(told.waiting_id, told.programme, told.since)
+        return cast("Response[EnrolmentCreated]", Response(waiting, status_code=202))
+    created = EnrolmentCreated(
+        enrolment_id=told.enrolment_id,
+        programme=told.programme,
+        version=told.version,
+        enrolled_at=told.enrolled_at,
     )
+    return Response(created, status_code=201)
 
 
 @delete(
@@ -212,6 +272,23 @@ async def delete_enrolment(
         await service.leave_enrolment(
             tx, subject_id=citizen.subject_id, enrolment_id=enrolment_id, now=clock.now()
         )
+
+
+@delete(
+    "/v1/me/waiting-places/{waiting_id:uuid}",
+    operation_id="waiting_place_delete",
+    tags=["citizen"],
+    guards=[requires(Scope.ME_ENROL)],
+    responses=problems("not_found", "parameter_invalid", "scope_insufficient", "token_invalid"),
+)
+async def delete_waiting_place(
+    waiting_id: FromPath[UUID],
+    citizen: NamedDependency[CitizenPrincipal],
+    db: NamedDependency[Database],
+) -> None:
+    """Wait no longer. A place that has become a seat is no place any more: 404."""
+    async with db.write() as tx:
+        await service.leave_waiting(tx, subject_id=citizen.subject_id, waiting_id=waiting_id)
 
 
 def _offer_view(offer: Offer) -> OfferView:
@@ -236,8 +313,11 @@ def _offer_view(offer: Offer) -> OfferView:
         benefit_en=document.benefit_en,
         offer=offer.state.value,
         missing=[LackGroupView([_lack_view(lack) for lack in group]) for group in offer.missing],
+        helps=[_help_view(each) for each in offer.helps],
+        can_ask_person=offer.can_ask,
         seats_left=offer.seats_left,
         enrolment=_running_view(offer.enrolment),
+        waiting=_waiting_view(offer.waiting),
     )
 
 
@@ -245,7 +325,31 @@ def _running_view(enrolment: Enrolment | None) -> RunningEnrolmentView | None:
     if enrolment is None:
         return None
     return RunningEnrolmentView(
-        enrolment.enrolment_id, enrolment.programme_version, enrolment.enrolled_at
+        enrolment_id=enrolment.enrolment_id,
+        version=enrolment.programme_version,
+        enrolled_at=enrolment.enrolled_at,
+        granted_by_case_id=enrolment.granted_by_case_id,
+    )
+
+
+def _waiting_view(waiting: Waiting | None) -> WaitingView | None:
+    if waiting is None:
+        return None
+    return WaitingView(
+        waiting_id=waiting.waiting_id,
+        since=waiting.since,
+        people_ahead=waiting.people_ahead_told or 0,
+        is_granted=waiting.granted_by_case_id is not None,
+    )
+
+
+def _help_view(found: Help) -> HelpView:
+    return HelpView(
+        indicator=found.indicator,
+        dimension=found.dimension,
+        gain_points=found.gain_points,
+        text_zh=found.text_zh,
+        text_en=found.text_en,
     )
 
 
@@ -261,4 +365,10 @@ def _lack_view(lack: Lack) -> LackView:
     )
 
 
-ROUTES = [list_programmes, get_programme, create_enrolment, delete_enrolment]
+ROUTES = [
+    list_programmes,
+    get_programme,
+    create_enrolment,
+    delete_enrolment,
+    delete_waiting_place,
+]

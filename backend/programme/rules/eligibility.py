@@ -69,7 +69,8 @@ class Evidence(msgspec.Struct, frozen=True):
     """All that is known about one check whose consent is in force, in one row.
 
     `position` is the place of the check in its batch. A digest names a programme version; the
-    promised one is that of the running enrolment. What is known of the score is None where there
+    promised one is that of the running enrolment, for which `is_granted` says that a person let its
+    rule count as met. What is known of the score is None where there
     is none; `dimensions` are in the order of DIMENSIONS. `checks_a_day` bounds the partner
     over all its consents; None is no bound.
     """
@@ -88,6 +89,7 @@ class Evidence(msgspec.Struct, frozen=True):
     is_programme_ended: bool
     current_digest: bytes
     promised_digest: bytes | None
+    is_granted: bool
     participation_key: bytes | None
     points: int | None
     dimensions: list[int] | None
@@ -102,6 +104,7 @@ class Cause(StrEnum):
     """Why the answer is what it is."""
 
     ELIGIBLE = "eligible"
+    GRANTED = "granted"
     PROGRAMME_CLOSED = "programme_closed"
     PARTNER_NOT_LISTED = "partner_not_listed"
     NOT_PARTICIPATING = "not_participating"
@@ -121,7 +124,7 @@ class Verdict(msgspec.Struct, frozen=True):
     @property
     def eligible(self) -> bool:
         """Whether the answer is yes."""
-        return self.cause is Cause.ELIGIBLE
+        return self.cause in {Cause.ELIGIBLE, Cause.GRANTED}
 
 
 class DecisionTrace(msgspec.Struct, frozen=True):
@@ -196,7 +199,8 @@ def decide(
 ) -> Verdict:
     """Decide one check: partners and period by the version in force, rule and benefit as promised.
 
-    The rule is evaluated whatever the cause, on no facts where there are none.
+    The rule is evaluated whatever the cause, on no facts where there are none. A grant by a
+    person stands in for a rule that isn't met: it only ever adds a yes.
     """
     programme = promised or current
     trace = evaluate(programme.rule, facts or {})
@@ -215,7 +219,8 @@ def decide(
     elif facts is None:
         cause = Cause.NO_SCORE
     else:
-        cause = Cause.ELIGIBLE if trace.holds else Cause.RULE_NOT_MET
+        unmet = Cause.GRANTED if evidence.is_granted else Cause.RULE_NOT_MET
+        cause = Cause.ELIGIBLE if trace.holds else unmet
     return Verdict(cause, programme, facts, trace)
 
 

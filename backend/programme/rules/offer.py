@@ -12,6 +12,7 @@ from backend.kit.problem import Refusal
 from backend.programme.rules.document import Document, Programme
 from backend.programme.rules.fact import Unit, Vocabulary
 from backend.programme.rules.rule import Comparison, Facts, Step, evaluate
+from backend.score.rules.advice import HELPS_MAX, Help
 
 # Numbers about people are told so that nobody's coming or going can be read off them.
 PEOPLE_TOLD_IN = 20
@@ -29,13 +30,36 @@ class OfferState(StrEnum):
 
 
 class Enrolment(msgspec.Struct, frozen=True):
-    """A citizen's place in a programme, on the terms of the version it was made under."""
+    """A citizen's place in a programme, on the terms of the version it was made under.
+
+    With `granted_by_case_id`, a person let the rule count as met.
+    """
 
     subject_id: UUID
     enrolment_id: UUID
     programme_code: str
     programme_version: int
     enrolled_at: datetime
+    granted_by_case_id: UUID | None = None
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """A citizen's place in the queue for a seat; how many are ahead, as it may be told.
+
+    `people_ahead_told` is None where nobody counted.
+    """
+
+    waiting_id: UUID
+    programme_code: str
+    since: datetime
+    granted_by_case_id: UUID | None
+    people_ahead_told: int | None
+
+
+def people_told(count: int) -> int:
+    """Return a number of people as others may know it: whole twenties, the rest left out."""
+    assert count >= 0, "nobody is fewer than none"
+    return count // PEOPLE_TOLD_IN * PEOPLE_TOLD_IN
 
 
 class Seats(msgspec.Struct, frozen=True):
@@ -55,7 +79,7 @@ class Seats(msgspec.Struct, frozen=True):
         """How many are enrolled, as others may know it: whole twenties, or all."""
         if self.left == 0:
             return self.total
-        return self.taken // PEOPLE_TOLD_IN * PEOPLE_TOLD_IN
+        return people_told(self.taken)
 
     @property
     def left_told(self) -> int:
@@ -83,7 +107,8 @@ class Offer(msgspec.Struct, frozen=True):
 
     `missing` holds groups; of each group, one condition met would be enough. It is also filled
     for an enrolled citizen who fell below the rule: a partner then gets no yes. `seats_left` is
-    what may be told: the others' comings and goings show in twenties only.
+    what may be told: the others' comings and goings show in twenties only. What a person granted
+    lacks nothing.
     """
 
     programme: Programme
@@ -91,6 +116,13 @@ class Offer(msgspec.Struct, frozen=True):
     missing: list[list[Lack]]
     seats_left: int
     enrolment: Enrolment | None
+    waiting: Waiting | None
+    helps: list[Help] = []
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether a person can be asked to look at what is missing."""
+        return bool(self.missing) and self.state is not OfferState.CLOSED
 
 
 def decide_offer(
@@ -102,12 +134,14 @@ def decide_offer(
     seats: Seats,
     day: date,
     vocabulary: Vocabulary,
+    waiting: Waiting | None = None,
 ) -> Offer:
     """Say where a citizen stands; `facts` is None for one who does not take part.
 
     `programme` is the version the citizen is enrolled under, else the one in force.
     """
-    missing = [] if facts is None else lacks_of(programme, facts, vocabulary)
+    is_granted = any(each and each.granted_by_case_id for each in (enrolment, waiting))
+    missing = [] if facts is None or is_granted else lacks_of(programme, facts, vocabulary)
     is_open = not is_ended and programme.document.is_open_on(day)
     if enrolment is not None:
         state = OfferState.ENROLLED
@@ -119,7 +153,23 @@ def decide_offer(
         state = OfferState.NOT_YET
     else:
         state = OfferState.AVAILABLE if seats.left > 0 else OfferState.SOLD_OUT
-    return Offer(programme, state, missing, seats.left_told, enrolment)
+    return Offer(programme, state, missing, seats.left_told, enrolment, waiting)
+
+
+def helps_with(missing: Sequence[Sequence[Lack]], helps: Sequence[Help]) -> list[Help]:
+    """Return what helps with what is missing, of all that a citizen can do; the most first.
+
+    A score is helped by everything, a dimension by what counts in it, an indicator by itself.
+    """
+    facts = {lack.fact for group in missing for lack in group}
+    found = [
+        each
+        for each in helps
+        if facts & {"score", f"dimension.{each.dimension}", f"indicator.{each.indicator}"}
+    ]
+    # What the rule itself asks about comes first: points alone may not be enough.
+    found.sort(key=lambda each: f"indicator.{each.indicator}" not in facts)
+    return found[:HELPS_MAX]
 
 
 def check_enrolment(
@@ -129,8 +179,9 @@ def check_enrolment(
     facts: Facts | None,
     day: date,
     vocabulary: Vocabulary,
+    is_granted: bool = False,
 ) -> None:
-    """Check that a citizen may enrol, seats apart.
+    """Check that a citizen may enrol, seats apart; what a person granted needs no rule.
 
     Raises Refusal programme_closed, participation_required, not_eligible_yet (missing).
     """
@@ -138,7 +189,7 @@ def check_enrolment(
         raise Refusal("programme_closed")
     if facts is None:
         raise Refusal("participation_required")
-    missing = lacks_of(programme, facts, vocabulary)
+    missing = [] if is_granted else lacks_of(programme, facts, vocabulary)
     if missing:
         shown: list[list[dict[str, Any]]] = msgspec.to_builtins(missing)
         raise Refusal("not_eligible_yet", missing=[{"one_of": group} for group in shown])

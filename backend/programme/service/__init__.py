@@ -11,7 +11,7 @@ from backend.programme.service.dry_run import (
     verification_key,
     work_out_dry_run,
 )
-from backend.programme.service.enrolling import enrol, enrol_many
+from backend.programme.service.enrolling import enrol, enrol_many, enrol_or_wait
 from backend.programme.service.enrolment import (
     erase,
     get_offer,
@@ -45,22 +45,27 @@ from backend.programme.service.publication import (
     publish,
     publish_packaged,
 )
+from backend.programme.service.seats import FREED_TOPIC
 from backend.programme.service.telling import STOPPED_TOPIC, tell_enrolled
 from backend.programme.service.told import Told, get_told
 from backend.programme.service.verification import check_eligibility
+from backend.programme.service.waiting import apply_case, leave_waiting, seat_waiting
 
 __all__ = [
+    "FREED_TOPIC",
     "STOPPED_TOPIC",
     "Publication",
     "PublishedProgramme",
     "SignedDryRun",
     "Told",
+    "apply_case",
     "approve",
     "check_eligibility",
     "draft",
     "end",
     "enrol",
     "enrol_many",
+    "enrol_or_wait",
     "erase",
     "find_context_lacks",
     "find_programme",
@@ -72,6 +77,7 @@ __all__ = [
     "is_authentic",
     "keep_dry_run",
     "leave_enrolment",
+    "leave_waiting",
     "list_dry_runs",
     "list_for_partner",
     "list_offers",
@@ -89,6 +95,7 @@ __all__ = [
     "purge_checks",
     "reject",
     "resume",
+    "seat_waiting",
     "submit",
     "tell_enrolled",
     "verification_key",

@@ -15,7 +15,12 @@ from backend.kit.problem import Refusal
 from backend.programme.rules.context import check_context
 from backend.programme.rules.document import Document
 from backend.programme.rules.fact import Vocabulary
-from backend.programme.rules.offer import Enrolment, check_enrolment, check_exclusion
+from backend.programme.rules.offer import (
+    Enrolment,
+    Waiting,
+    check_enrolment,
+    check_exclusion,
+)
 from backend.programme.rules.rule import Facts
 from backend.programme.service.context import find_context_lacks
 from backend.programme.service.publication import (
@@ -25,15 +30,24 @@ from backend.programme.service.publication import (
     programmes_by_digest,
 )
 from backend.programme.store import enrolment as store
+from backend.programme.store import waiting as waiting_store
 from backend.score import service as score
 from backend.score.rules.state import facts_of
 
 
 class Ask(msgspec.Struct, frozen=True):
-    """Who wants to enrol in what."""
+    """Who wants to enrol in what, and whether they wait for a seat when none is free.
+
+    With `granted_by_case_id`, a person let the rule count as met.
+    """
 
     subject_id: UUID
     programme_code: str
+    wait: bool = False
+    granted_by_case_id: UUID | None = None
+
+
+Placed = Enrolment | Waiting | Refusal
 
 
 class Deferred(msgspec.Struct, frozen=True):
@@ -48,7 +62,26 @@ async def enrol(
     Raises Refusal not_found, programme_closed, participation_required, not_eligible_yet (missing),
     already_enrolled, enrolment_excluded (programme), seats_sold_out.
     """
-    (outcome,) = await enrol_many(tx, asks=[Ask(subject_id, programme_code)], now=now, vault=vault)
+    outcome = await _enrol_one(tx, Ask(subject_id, programme_code), now=now, vault=vault)
+    assert isinstance(outcome, Enrolment), "who doesn't wait is enrolled or refused"
+    return outcome
+
+
+async def enrol_or_wait(
+    tx: Tx, *, subject_id: UUID, programme_code: str, now: datetime, vault: Vault | None = None
+) -> Enrolment | Waiting:
+    """Enrol a citizen, or let them wait where no seat is free; who waits already keeps the place.
+
+    Raises what `enrol` does, but never seats_sold_out.
+    """
+    ask = Ask(subject_id, programme_code, wait=True)
+    return await _enrol_one(tx, ask, now=now, vault=vault)
+
+
+async def _enrol_one(
+    tx: Tx, ask: Ask, *, now: datetime, vault: Vault | None
+) -> Enrolment | Waiting:
+    (outcome,) = await enrol_many(tx, asks=[ask], now=now, vault=vault)
     assert not isinstance(outcome, Deferred), "nobody came first"
     if isinstance(outcome, Refusal):
         raise outcome
@@ -57,7 +90,7 @@ async def enrol(
 
 async def enrol_many(
     tx: Tx, *, asks: Sequence[Ask], now: datetime, vault: Vault | None = None
-) -> list[Enrolment | Refusal | Deferred]:
+) -> list[Placed | Deferred]:
     """Decide a batch of enrolments; one outcome an ask, in order, and first come, first served.
 
     The outcomes may be told once the transaction has committed. What is refused changes nothing,
@@ -74,12 +107,31 @@ async def enrol_many(
     return batch.answers()
 
 
+async def enrol_waiting(
+    tx: Tx,
+    *,
+    asks: Sequence[Ask],
+    programme_code: str,
+    seats: int,
+    now: datetime,
+    vault: Vault,
+) -> list[Enrolment]:
+    """Give seats that are kept to the first of those who wait and fit; return who got one.
+
+    Who isn't in the queue any more gets none.
+    """
+    batch = _Batch(tx, now, asks, vault)
+    await batch.gather()
+    await batch.decide()
+    return await batch.seat_waiting(programme_code, seats)
+
+
 class _Batch:
     """A batch under way: what is known, who fits, and what each is told."""
 
     def __init__(self, tx: Tx, now: datetime, asks: Sequence[Ask], vault: Vault | None) -> None:
         self._tx, self._now, self._asks, self._vault = tx, now, asks, vault
-        self._outcomes: dict[int, Enrolment | Refusal | Deferred] = {}
+        self._outcomes: dict[int, Placed | Deferred] = {}
         self._programmes: dict[str, PublishedProgramme | None] = {}
         self._contenders: dict[UUID, store.Contender] = {}
         # Places in the batch of those who fit, by programme, in the order they came in.
@@ -123,8 +175,42 @@ class _Batch:
                 self.fit[ask.programme_code].append(place)
 
     async def seat(self, programme_code: str) -> None:
-        """Give those who fit a seat, as long as there are any."""
-        waiting = self.fit[programme_code]
+        """Give those who fit a seat, as long as there are any; let wait who wants to."""
+        left = await self._seat(programme_code, self.fit[programme_code])
+        patient = [place for place in left if self._asks[place].wait]
+        if patient:
+            # Whoever gives a seat back sees who waits by now, or has given it back by now.
+            await waiting_store.hold_seats(self._tx, programme_code)
+            await self._queue(programme_code, await self._seat(programme_code, patient))
+        for place in left:
+            self._outcomes.setdefault(place, Refusal("seats_sold_out"))
+        await self._leave_queue(programme_code)
+
+    async def seat_waiting(self, programme_code: str, seats: int) -> list[Enrolment]:
+        """Give as many seats as are kept to those who fit and still wait; return who got one."""
+        left = self.fit[programme_code]
+        enrolled: list[Enrolment] = []
+        already = [
+            self._asks[place].subject_id
+            for place, outcome in self._outcomes.items()
+            if isinstance(outcome, Refusal) and outcome.code == "already_enrolled"
+        ]
+        if already:
+            await waiting_store.delete_waiting(self._tx, programme_code, already)
+        while left and len(enrolled) < seats:
+            wanted = seats - len(enrolled)
+            turn, left = left[:wanted], left[wanted:]
+            asked = [self._asks[place] for place in turn]
+            queued = await waiting_store.delete_waiting(
+                self._tx, programme_code, [ask.subject_id for ask in asked]
+            )
+            made = [self._enrolment(ask) for ask in asked if ask.subject_id in queued]
+            inserted = await store.insert_enrolments(self._tx, made)
+            enrolled += [each for each in made if each.enrolment_id in inserted]
+        return enrolled
+
+    async def _seat(self, programme_code: str, waiting: list[int]) -> list[int]:
+        """Give seats in this order; return who is left when there are none."""
         while waiting:
             granted = await store.take_seats(self._tx, programme_code, len(waiting))
             turn, waiting = waiting[:granted], waiting[granted:]
@@ -138,9 +224,44 @@ class _Batch:
             # Enrolled by somebody else's door at the same moment: the seat is the next one's.
             if spare := len(made) - len(inserted):
                 assert await store.give_seats_back(self._tx, programme_code, spare)
-        self._outcomes.update({place: Refusal("seats_sold_out") for place in waiting})
+        return waiting
 
-    def answers(self) -> list[Enrolment | Refusal | Deferred]:
+    async def _queue(self, programme_code: str, patient: Sequence[int]) -> None:
+        """Let these wait, in this order."""
+        if not patient:
+            return
+        asks = [self._asks[place] for place in patient]
+        placed = await waiting_store.insert_waiting(
+            self._tx,
+            programme_code,
+            [ask.subject_id for ask in asks],
+            waiting_ids=[new_id(self._now) for _ in asks],
+            case_ids=[self._grant(ask) for ask in asks],
+            since=self._now,
+        )
+        found = {each.subject_id: each for each in placed}
+        for place, ask in zip(patient, asks, strict=True):
+            self._outcomes[place] = Waiting(
+                waiting_id=found[ask.subject_id].waiting_id,
+                programme_code=programme_code,
+                since=found[ask.subject_id].since,
+                granted_by_case_id=self._grant(ask),
+                people_ahead_told=None,
+            )
+
+    async def _leave_queue(self, programme_code: str) -> None:
+        """Let nobody wait for what they have got."""
+        done = [
+            outcome.subject_id
+            for outcome in self._outcomes.values()
+            if isinstance(outcome, Enrolment)
+            and outcome.programme_code == programme_code
+            and programme_code in self._contenders[outcome.subject_id].waits_for
+        ]
+        if done:
+            await waiting_store.delete_waiting(self._tx, programme_code, done)
+
+    def answers(self) -> list[Placed | Deferred]:
         """Return the outcomes in the order of the asks."""
         return [self._outcomes[place] for place in range(len(self._asks))]
 
@@ -164,6 +285,7 @@ class _Batch:
             facts=facts.get(ask.subject_id),
             day=city_date(self._now),
             vocabulary=vocabulary,
+            is_granted=self._grant(ask) is not None,
         )
         running = self._contenders[ask.subject_id].running
         check_exclusion(found.programme.document, [documents[digest] for digest in running])
@@ -185,6 +307,14 @@ class _Batch:
                 now=self._now,
             )
         )
+
+    def _grant(self, ask: Ask) -> UUID | None:
+        """Return the case that granted it: this ask's, or the one with which they wait."""
+        contender = self._contenders.get(ask.subject_id)
+        if ask.granted_by_case_id is not None or contender is None:
+            return ask.granted_by_case_id
+        granted = dict(zip(contender.waits_for, contender.grants, strict=True))
+        return granted.get(ask.programme_code)
 
     async def _facts(self) -> dict[UUID, Facts]:
         scored = [each for each in self._contenders.values() if each.scorecard_digest is not None]
@@ -212,4 +342,5 @@ class _Batch:
             programme_code=ask.programme_code,
             programme_version=document.version,
             enrolled_at=self._now,
+            granted_by_case_id=self._grant(ask),
         )

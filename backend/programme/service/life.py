@@ -19,10 +19,12 @@ from backend.programme.rules.document import Programme
 from backend.programme.rules.life import ListedVersion, Version
 from backend.programme.service.limit import set_limits
 from backend.programme.service.publication import load, programmes_by_digest
+from backend.programme.service.seats import offer_free
 from backend.programme.service.telling import announce
 from backend.programme.store import dry_run as dry_run_store
 from backend.programme.store import life as store
 from backend.programme.store import programme as programme_store
+from backend.programme.store import waiting as waiting_store
 from backend.record.rules.catalogue import DataFault
 from backend.score import service as score
 from backend.webhook import service as webhook
@@ -114,6 +116,7 @@ async def approve(
     assert approved, "the row is held, and is submitted"
     if not await programme_store.save_seats_total(tx, code, programme.document.seats):
         raise Refusal("programme_seats_taken", programme=code)
+    await offer_free(tx, programme_code=code, now=now)
     await set_limits(tx, programme=programme, by_whom=by.login, reason=reason, now=now)
     facts = {"dry_run_id": str(dry_run_id), "digest": found.digest.hex()}
     await _note_version(tx, found, "approved", by=by, reason=reason, now=now, facts=facts)
@@ -135,15 +138,20 @@ async def resume(tx: Tx, *, programme_code: str, by: Actor, reason: str, now: da
     Raises Refusal programme_unknown, programme_step_impossible (ended).
     """
     stepped = await store.resume_programme(tx, programme_code)
+    if stepped is not None:
+        await offer_free(tx, programme_code=programme_code, now=now)
     await _stepped(tx, programme_code, "resume", stepped, by=by, reason=reason, now=now)
 
 
 async def end(tx: Tx, *, programme_code: str, by: Actor, reason: str, now: datetime) -> None:
-    """End a programme: nobody enrols any more and partners get no yes. Ending twice is nothing.
+    """End a programme: nobody enrols or waits any more and partners get no yes.
 
-    A higher version, approved, lets it run again. Raises Refusal programme_unknown.
+    Ending twice is nothing. A higher version, approved, lets it run again. Raises Refusal
+    programme_unknown.
     """
     stepped = await store.end_programme(tx, programme_code, now)
+    if stepped is not None:
+        await waiting_store.delete_of_programme(tx, programme_code)
     await _stepped(tx, programme_code, "end", stepped, by=by, reason=reason, now=now)
 
 

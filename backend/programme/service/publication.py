@@ -17,6 +17,7 @@ from backend.programme.rules.fact import Vocabulary, vocabulary_of
 from backend.programme.rules.offer import Seats
 from backend.programme.rules.proof import load_programme
 from backend.programme.service.limit import set_limits
+from backend.programme.service.seats import offer_free
 from backend.programme.store import life as life_store
 from backend.programme.store import programme as store
 from backend.record.service import get_catalogue, packaged_catalogue
@@ -122,6 +123,7 @@ async def publish(tx: Tx, *, programme: Programme, now: datetime) -> Publication
         raise Refusal("programme_version_taken", programme=document.code, version=document.version)
     if not await store.save_seats_total(tx, document.code, document.seats):
         raise Refusal("programme_seats_taken", programme=document.code)
+    await offer_free(tx, programme_code=document.code, now=now)
     reason = f"version {document.version}"
     await set_limits(tx, programme=programme, by_whom="release", reason=reason, now=now)
     return Publication.PUBLISHED

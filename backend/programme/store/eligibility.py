@@ -66,6 +66,7 @@ async def gather_evidence(
                   programme.ended_at IS NOT NULL OR programme.paused_at IS NOT NULL
                     AS is_programme_ended,
                   programme.digest AS current_digest, promised.digest AS promised_digest,
+                  enrolment.granted_by_case_id IS NOT NULL AS is_granted,
                   participation.data_key AS participation_key, score.points,
                   CASE WHEN score.subject_id IS NOT NULL THEN ARRAY[
                     score.identity_points, score.performance_points, score.law_points,

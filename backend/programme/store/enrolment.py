@@ -16,7 +16,8 @@ class Contender(msgspec.Struct, frozen=True):
     """What is known of a citizen who takes part and wants to enrol.
 
     What is known of the score is None where there is none; `running` are the digests of the
-    versions of running enrolments.
+    versions of running enrolments; `waits_for` are the programmes whose seats are waited for, and
+    `grants` the cases that granted them, None where none did.
     """
 
     subject_id: UUID
@@ -25,6 +26,8 @@ class Contender(msgspec.Struct, frozen=True):
     indicator_values: list[int] | None
     scorecard_digest: bytes | None
     running: list[bytes]
+    waits_for: list[str]
+    grants: list[UUID | None]
 
 
 class Inserted(msgspec.Struct, frozen=True):
@@ -66,7 +69,13 @@ async def hold_contenders(tx: Tx, subject_ids: Sequence[UUID]) -> list[Contender
                       ON version.programme_code = enrolment.programme_code
                       AND version.version = enrolment.programme_version
                     WHERE enrolment.subject_id = held.subject_id
-                      AND enrolment.ended_at IS NULL) AS running
+                      AND enrolment.ended_at IS NULL) AS running,
+                  ARRAY(
+                    SELECT programme_code FROM waiting
+                    WHERE waiting.subject_id = held.subject_id ORDER BY 1) AS waits_for,
+                  ARRAY(
+                    SELECT granted_by_case_id FROM waiting
+                    WHERE waiting.subject_id = held.subject_id ORDER BY programme_code) AS grants
            FROM held
            LEFT JOIN score ON score.subject_id = held.subject_id
            LEFT JOIN scorecard ON scorecard.version = score.scorecard_version""",
@@ -104,10 +113,12 @@ async def insert_enrolments(tx: Tx, enrolments: Sequence[Enrolment]) -> set[UUID
     inserted = await tx.fetch_all(
         Inserted,
         """INSERT INTO enrolment
-             (subject_id, enrolment_id, programme_code, programme_version, enrolled_at)
+             (subject_id, enrolment_id, programme_code, programme_version, enrolled_at,
+              granted_by_case_id)
            SELECT made.* FROM unnest(
-             $1::uuid[], $2::uuid[], $3::text[], $4::bigint[], $5::timestamptz[])
-             AS made (subject_id, enrolment_id, programme_code, programme_version, enrolled_at)
+             $1::uuid[], $2::uuid[], $3::text[], $4::bigint[], $5::timestamptz[], $6::uuid[])
+             AS made (subject_id, enrolment_id, programme_code, programme_version, enrolled_at,
+                      granted_by_case_id)
            ORDER BY made.subject_id
            ON CONFLICT (subject_id, programme_code) WHERE ended_at IS NULL DO NOTHING
            RETURNING enrolment_id""",
@@ -116,5 +127,6 @@ async def insert_enrolments(tx: Tx, enrolments: Sequence[Enrolment]) -> set[UUID
         [each.programme_code for each in enrolments],
         [each.programme_version for each in enrolments],
         [each.enrolled_at for each in enrolments],
+        [each.granted_by_case_id for each in enrolments],
     )
     return {each.enrolment_id for each in inserted}

@@ -31,6 +31,7 @@ class EnrolledRow(msgspec.Struct, frozen=True):
     programme_code: str
     programme_version: int
     enrolled_at: datetime
+    granted_by_case_id: UUID | None
     digest: bytes
 
 
@@ -184,23 +185,14 @@ async def list_enrolled(tx: ReadTx, subject_id: UUID) -> list[EnrolledRow]:
     return await tx.fetch_all(
         EnrolledRow,
         """SELECT enrolment.enrolment_id, enrolment.programme_code, enrolment.programme_version,
-                  enrolment.enrolled_at, programme_version.digest
+                  enrolment.enrolled_at, enrolment.granted_by_case_id,
+                  programme_version.digest
            FROM enrolment JOIN programme_version
              ON programme_version.programme_code = enrolment.programme_code
              AND programme_version.version = enrolment.programme_version
            WHERE enrolment.subject_id = $1 AND enrolment.ended_at IS NULL""",
         subject_id,
     )
-
-
-async def release_seat(tx: Tx, programme_code: str) -> bool:
-    """Give one seat back; False when none was taken."""
-    count = await tx.execute(
-        """UPDATE seat_budget SET seats_taken = seats_taken - 1
-           WHERE programme_code = $1 AND seats_taken > 0""",
-        programme_code,
-    )
-    return count == 1
 
 
 async def end_enrolment(

@@ -45,8 +45,8 @@ class Help(msgspec.Struct, frozen=True):
     records: list[Record]
 
 
-def advise(ground: Ground, *, today: date) -> list[Help]:
-    """Return at most HELPS_MAX things that help, the most points first; a thing only once."""
+def advise(ground: Ground, *, today: date, most: int = HELPS_MAX) -> list[Help]:
+    """Return at most so many things that help, the most points first; a thing only once."""
     now_points = score_records(ground.scorecard, ground.records, today).points
     found: list[Help] = []
     for indicator in ground.scorecard.indicators:
@@ -60,7 +60,7 @@ def advise(ground: Ground, *, today: date) -> list[Help]:
         if gain_points > 0:
             found.append(_help(ground, indicator, changes, gain_points))
     found.sort(key=lambda each: (-each.gain_points, each.indicator))
-    return found[:HELPS_MAX]
+    return found[:most]
 
 
 def _help(ground: Ground, indicator: Indicator, changes: list[Change], gain_points: int) -> Help:

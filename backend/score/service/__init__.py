@@ -9,6 +9,7 @@ from backend.score.service.explanation import (
     SimulatedScore,
     get_changes,
     get_explained,
+    list_helps,
     list_history,
     simulate_score,
 )
@@ -96,6 +97,7 @@ __all__ = [
     "keep_report",
     "list_changed",
     "list_due",
+    "list_helps",
     "list_history",
     "list_scorecards",
     "list_scored",

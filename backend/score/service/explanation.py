@@ -24,7 +24,7 @@ from backend.score.rules.passage import ItemRecords, name_records
 from backend.score.rules.scorecard import Scorecard
 from backend.score.rules.simulation import Change, Ground, Simulation, simulate
 from backend.score.rules.state import Score, ScoreRevision
-from backend.score.service.reading import get
+from backend.score.service.reading import find, get
 from backend.score.service.scorecard import get_scorecard
 from backend.score.store import history as store
 
@@ -83,6 +83,15 @@ async def get_explained(tx: ReadTx, *, subject_id: UUID, now: datetime) -> Expla
         helps=advise(ground, today=city_date(now)),
         next_change_on=None if score.due_on == NEVER else score.due_on,
     )
+
+
+async def list_helps(tx: ReadTx, *, subject_id: UUID, now: datetime) -> list[Help]:
+    """Return everything that would help today, the most points first; nothing without a score."""
+    score = await find(tx, subject_id=subject_id)
+    if score is None:
+        return []
+    ground = await _ground(tx, score)
+    return advise(ground, today=city_date(now), most=len(ground.scorecard.indicators))
 
 
 async def list_history(

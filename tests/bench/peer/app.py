@@ -240,6 +240,7 @@ async def _evidence(
         is_programme_ended=programme.ended_at is not None or programme.paused_at is not None,
         current_digest=programme.digest,
         promised_digest=programme.digest if found.Enrolment is not None else None,
+        is_granted=False,
         participation_key=participation.data_key,
         points=score.points,
         dimensions=[
