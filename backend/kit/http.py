@@ -8,7 +8,6 @@ from typing import Annotated, Any, cast
 from uuid import UUID
 
 import msgspec
-import structlog
 from litestar import Request, Response
 from litestar.enums import ScopeType
 from litestar.exceptions import (
@@ -26,7 +25,7 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from backend.kit.clock import SystemClock
 from backend.kit.ids import new_id
-from backend.kit.log import get_log, log_request
+from backend.kit.log import REQUEST_ID, get_log, log_request
 from backend.kit.metric import REFUSALS, observe_request
 from backend.kit.page import CURSOR_CHARACTERS_MAX, PAGE_SIZE_MAX
 from backend.kit.problem import PROBLEMS, Refusal
@@ -263,7 +262,7 @@ class RequestLog(ASGIMiddleware):
         """Time the request and log what became of it."""
         request_id = _request_id(scope)
         scope.setdefault("state", {})["request_id"] = request_id
-        structlog.contextvars.bind_contextvars(request_id=request_id)
+        context = REQUEST_ID.set(request_id)
         started, status = time.perf_counter(), 500
 
         async def send_with_id(message: Message) -> None:
@@ -292,7 +291,7 @@ class RequestLog(ASGIMiddleware):
                 status=status,
                 seconds=seconds,
             )
-            structlog.contextvars.unbind_contextvars("request_id")
+            REQUEST_ID.reset(context)
 
 
 def _request_id(scope: Scope) -> str:

@@ -7,6 +7,7 @@ headers, tokens, names, phones, national ids and subject ids have no key, so the
 import asyncio
 import logging
 import sys
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
@@ -49,6 +50,9 @@ ALLOWED_KEYS = frozenset(
     }
 )
 
+# The id of the request that is being answered: it stands in each line that is written meanwhile.
+REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
+
 _strict = False
 _out: TextIO = sys.stderr
 _waiting: list[bytes] = []
@@ -56,6 +60,15 @@ _waiting: list[bytes] = []
 
 class ForbiddenLogKey(AssertionError):
     """A log call used a key that is not on the list."""
+
+
+def _with_request_id(
+    _logger: Any, _method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    request_id = REQUEST_ID.get()
+    if request_id is not None:
+        event.setdefault("request_id", request_id)
+    return event
 
 
 def _only_allowed(
@@ -96,7 +109,7 @@ def configure_logs(*, strict: bool) -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[_LibraryHandler()], force=True)
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
+            _with_request_id,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
             _plain_error,

@@ -23,6 +23,40 @@ class HeadTooLarge(Exception):
     """The head of a request is larger than HEAD_BYTES_MAX."""
 
 
+class Joined:
+    """Writes together what an answer writes in one turn of the event loop: its head and its body.
+
+    uvicorn writes them one after the other, and uvloop sends each at once: two system calls, two
+    packets and two awakenings of the receiver, which is a tenth of a small answer's cost.
+    """
+
+    __slots__ = ("_held", "_loop", "_transport")
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._held = b""
+
+    def write(self, data: bytes) -> None:
+        """Write, at the end of this turn or with what is written next in it."""
+        if self._held:
+            self._transport.write(self._held + data)
+            self._held = b""
+        elif data:
+            self._held = data
+            self._loop.call_soon(self._flush)
+
+    def close(self) -> None:
+        """Close once everything is sent."""
+        self._flush()
+        self._transport.close()
+
+    def _flush(self) -> None:
+        if self._held:
+            self._transport.write(self._held)
+            self._held = b""
+
+
 class BoundedHttp(HttpToolsProtocol):
     """uvicorn's connection, ended when a head is too large or a request takes too long."""
 
@@ -32,11 +66,13 @@ class BoundedHttp(HttpToolsProtocol):
     _is_in_head = True
     _is_whole = False
     _deadline: asyncio.TimerHandle | None = None
+    _joined: Joined
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Expect the first request."""
         # uvloop's transport can what asyncio's can, but is none by its class.
         super().connection_made(cast("asyncio.Transport", transport))
+        self._joined = Joined(self.transport, self.loop)
         self._deadline = self.loop.call_later(self.arrival_seconds, self._give_up)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -76,7 +112,10 @@ class BoundedHttp(HttpToolsProtocol):
         if self._held > HEAD_BYTES_MAX and self._head_bytes() > HEAD_BYTES_MAX:
             raise HeadTooLarge
         self._held, self._is_in_head = 0, False
+        before = self.cycle
         super().on_headers_complete()
+        if self.cycle is not before:  # its task starts in a later turn
+            self.cycle.transport = cast("asyncio.Transport", self._joined)
 
     def on_body(self, body: bytes) -> None:
         """Hand a piece of the body on; how large it may become is the application's matter."""

@@ -125,6 +125,16 @@ async def cut_waiting(city: City) -> int:
     return count
 
 
+async def until_one_waits(city: City) -> None:
+    """Return once a connection waits for a lock."""
+    async with owner_of(city) as owner, asyncio.timeout(20):
+        while not await owner.fetchval(
+            """SELECT count(*) FROM pg_stat_activity
+               WHERE datname = current_database() AND wait_event_type = 'Lock'"""
+        ):
+            await asyncio.sleep(0.02)
+
+
 class CountingTx(Tx):
     """A transaction that counts its statements."""
 
@@ -302,7 +312,7 @@ async def test_a_cut_connection_is_unavailable_and_the_next_check_works(city: Ci
         # The batch waits for this lock, so that it can be cut in the middle.
         await tx.execute("SELECT FROM consent FOR UPDATE")
         asking = asyncio.create_task(city.house.desk.check(question))
-        await asyncio.sleep(0.1)
+        await until_one_waits(city)
         assert await cut_waiting(city) == 1
     with pytest.raises(Unavailable):
         await asking
@@ -352,7 +362,7 @@ async def test_only_the_check_that_lost_the_race_for_a_number_is_left_out(city: 
     async with city.house.database.write() as first:
         await check(city, first, [question])
         second = asyncio.create_task(committed(city, [other, question]))
-        await asyncio.sleep(0.1)
+        await until_one_waits(city)
         assert not second.done(), "the unique index makes it wait"
     assert [said(outcome) for outcome in await second] == ["yes", "LookRaced"]
     assert await city.count("decision") == 2

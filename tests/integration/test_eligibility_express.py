@@ -5,6 +5,7 @@ leaves to the framework (a parameter in the content type); the answers are compa
 ids and times apart. Then the express way alone, around an application that only notes what it gets.
 """
 
+import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
@@ -186,3 +187,31 @@ async def test_success_is_answered_here_and_everything_else_goes_on_whole(city: 
             answer = await http.request(method, path, content=body, headers=sent)
             assert answer.status_code == 299
             assert onward.reached.pop() == (body, None), "untouched, its proof unused"
+
+
+async def test_one_proof_is_one_answer_however_often_it_comes_in_a_batch(city: City) -> None:
+    """Also when the batch is tried again in halves: its own marks are not somebody else's."""
+    token = await city.token(await city.person(enrols=["library"]))
+    other = await city.token(await city.person(enrols=["library"]))
+    desk = city.house.desk
+    flush, poison = desk._batcher._flush, [True]
+
+    async def fail_once(asked: Any) -> Any:
+        if len(asked) > 1 and poison:
+            async with city.house.database.write() as tx:
+                poison.pop()
+                callers = [each.arrival for each in asked]
+                now = city.house.clock.now()
+                known = await desk.admission.recognise(callers, now=now)
+                await desk.admission.mark_second(tx, await desk.admission.mark_first(known))
+                raise ValueError("poison")
+        return await flush(asked)
+
+    desk._batcher._flush = fail_once
+    twice, once = headers(city, token), headers(city, other)
+    answers = await asyncio.gather(
+        *[city.http.post(PATH, content=BODY, headers=sent) for sent in (twice, once, twice, once)]
+    )
+    assert sorted(answer.status_code for answer in answers) == [200, 200, 401, 401]
+    assert not poison, "a batch was tried again"
+    assert await city.count("access_entry") == 2

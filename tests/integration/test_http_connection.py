@@ -12,7 +12,7 @@ import pytest
 import uvloop
 
 from backend.app import House
-from backend.kit.wire import HEAD_BYTES_MAX, BoundedHttp
+from backend.kit.wire import HEAD_BYTES_MAX, BoundedHttp, Joined
 from tests.support.citizen import phone
 from tests.support.oauth_client import OauthClient
 from tests.support.served import served
@@ -208,3 +208,32 @@ async def test_a_named_proxys_word_is_believed(world: World) -> None:
             problem_of(answer, 401, "sign_in_failed")
         answer = await try_code(world, port, serial=16, forwarded_for="127.0.0.1, 203.0.113.99")
         problem_of(answer, 429, "sign_in_throttled")
+
+
+class Written:
+    """A transport that notes what is written to it."""
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        self.pieces.append(data)
+
+    def close(self) -> None:
+        self.pieces.append(b"closed")
+
+
+async def test_what_an_answer_writes_in_one_turn_leaves_together_and_nothing_waits() -> None:
+    """Head and body are one packet; a head without a body, and a last word, leave all the same."""
+    written, loop = Written(), asyncio.get_running_loop()
+    joined = Joined(written, loop)  # type: ignore[arg-type]
+    joined.write(b"head")
+    joined.write(b"body")
+    assert written.pieces == [b"headbody"]
+    joined.write(b"head of a long answer")
+    await asyncio.sleep(0)
+    assert written.pieces[1:] == [b"head of a long answer"]
+    joined.write(b"last")
+    joined.close()
+    await asyncio.sleep(0)
+    assert written.pieces[2:] == [b"last", b"closed"]

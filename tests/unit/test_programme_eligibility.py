@@ -30,12 +30,15 @@ from backend.programme.rules.eligibility import (
     trace_of,
     valid_until,
 )
+from backend.programme.rules.rule import facts_of as facts_read_by
 from backend.programme.service import packaged_documents
+from backend.score.rules.state import facts_of
 from backend.score.service import packaged_scorecard
 
 NOW = datetime(2026, 11, 20, 2, tzinfo=UTC)
 LIBRARY = next(each for each in packaged_documents() if each.document.code == "library")
 SCORECARD = packaged_scorecard()
+VALUES = [100 + place for place, _ in enumerate(SCORECARD.indicators)]
 FACTS = {
     "score": 700,
     "indicator.library_overdue": 0,
@@ -79,13 +82,15 @@ def verdict_on(
 
 
 def test_the_facts_are_those_of_the_scorecard_the_score_was_worked_out_with() -> None:
-    facts = facts_in(EVIDENCE, {SCORECARD.digest: SCORECARD})
-    assert facts is not None
-    assert (facts["score"], facts["dimension.identity"], facts["dimension.civic"]) == (700, 1, 5)
-    assert facts["indicator.library_returns"] == 10
-    assert len(facts) == 1 + 5 + len(SCORECARD.indicators)
+    every = facts_of(SCORECARD, points=700, dimensions=[1, 2, 3, 4, 5], indicator_values=VALUES)
+    evidence = msgspec.structs.replace(EVIDENCE, indicator_values=VALUES)
+    for programme in packaged_documents():
+        facts = facts_in(evidence, {SCORECARD.digest: SCORECARD}, programme=programme)
+        assert facts is not None
+        assert [*facts] == sorted(facts_read_by(programme.rule)), "no more than the rule reads"
+        assert facts == {code: every[code] for code in facts}
     without = msgspec.structs.replace(EVIDENCE, scorecard_digest=None)
-    assert facts_in(without, {}) is None
+    assert facts_in(without, {}, programme=LIBRARY) is None
 
 
 def changed(programme: Programme, **changes: Any) -> Programme:

@@ -19,7 +19,7 @@ from backend.programme.rules.document import Programme
 from backend.programme.rules.rule import Facts, Step, Trace, evaluate
 from backend.programme.rules.rule import facts_of as facts_read_by
 from backend.score.rules.scorecard import Scorecard
-from backend.score.rules.state import facts_of
+from backend.score.rules.state import fact_codes_of, figures_of
 
 DATA_KINDS = ("eligibility",)
 # Whoever may open an order of a programme may check beforehand.
@@ -173,20 +173,41 @@ class Decision(msgspec.Struct, frozen=True):
         return "eligible" if self.eligible else "not_eligible"
 
 
-def facts_in(evidence: Evidence, scorecards: Mapping[bytes, Scorecard]) -> Facts | None:
-    """Work out the facts of the citizen checked, or None for one without a score.
+def facts_in(
+    evidence: Evidence, scorecards: Mapping[bytes, Scorecard], *, programme: Programme
+) -> Facts | None:
+    """Return the facts of the citizen checked that a programme's rule reads, in order of codes.
 
-    `scorecards` are by digest; the one that the score was worked out with is among them.
+    None for a citizen without a score. `scorecards` are by digest; the one that the score was
+    worked out with is among them.
     """
     if evidence.scorecard_digest is None:
         return None
     assert evidence.points is not None, "a score is there as a whole"
-    return facts_of(
-        scorecards[evidence.scorecard_digest],
+    figures = figures_of(
         points=evidence.points,
         dimensions=evidence.dimensions or (),
         indicator_values=evidence.indicator_values or (),
     )
+    scorecard = scorecards[evidence.scorecard_digest]
+    return {code: figures[place] for code, place in _places_read(programme, scorecard)}
+
+
+_known_places: dict[tuple[bytes, bytes], tuple[tuple[str, int], ...]] = {}
+_KNOWN_PLACES_MAX = 1_024
+
+
+def _places_read(programme: Programme, scorecard: Scorecard) -> tuple[tuple[str, int], ...]:
+    """Return where a scorecard's figures have the facts that a rule reads; found once."""
+    found = _known_places.get((programme.digest, scorecard.digest))
+    if found is None:
+        read = facts_read_by(programme.rule)
+        places = ((code, place) for place, code in enumerate(fact_codes_of(scorecard)))
+        found = tuple(sorted(each for each in places if each[0] in read))
+        if len(_known_places) >= _KNOWN_PLACES_MAX:
+            _known_places.clear()
+        _known_places[programme.digest, scorecard.digest] = found
+    return found
 
 
 def decide(

@@ -1,6 +1,6 @@
 """Partners' checks, a batch at a time: gather, decide, write, and only then answer."""
 
-import secrets
+import os
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
@@ -73,7 +73,7 @@ async def check_eligibility(
             promised = programmes[evidence.promised_digest]
         verdict = rules.decide(
             evidence,
-            facts=rules.facts_in(evidence, scorecards),
+            facts=rules.facts_in(evidence, scorecards, programme=promised or current),
             current=current,
             promised=promised,
             now=now,
@@ -114,7 +114,7 @@ def _decision(
     now: datetime,
 ) -> Decision:
     decision_id = new_id(now)
-    trace = rules.trace_of(verdict, evidence=evidence, salt=secrets.token_bytes(_SALT_BYTES))
+    trace = rules.trace_of(verdict, evidence=evidence, salt=os.urandom(_SALT_BYTES))
     sealed = vault.seal(
         evidence.participation_key or decoy_key,
         msgspec.json.encode(trace),

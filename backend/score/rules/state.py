@@ -97,5 +97,17 @@ def facts_of(
     The scorecard is the one the score was worked out with; `dimensions` are in the order of
     DIMENSIONS, the values in that of the scorecard's indicators.
     """
-    figures = (points, *dimensions, *indicator_values)
-    return dict(zip(plan_of(scorecard).fact_codes, figures, strict=True))
+    figures = figures_of(points=points, dimensions=dimensions, indicator_values=indicator_values)
+    return dict(zip(fact_codes_of(scorecard), figures, strict=True))
+
+
+def fact_codes_of(scorecard: Scorecard) -> tuple[str, ...]:
+    """Return the codes of a scorecard's facts, in the order of `figures_of`."""
+    return plan_of(scorecard).fact_codes
+
+
+def figures_of(
+    *, points: int, dimensions: Iterable[int], indicator_values: Iterable[int]
+) -> tuple[int, ...]:
+    """Return the values of a scorecard's facts, each at the place of its code."""
+    return (points, *dimensions, *indicator_values)

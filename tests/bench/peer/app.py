@@ -183,7 +183,7 @@ async def check(
     if evidence.looks_today >= evidence.per_day:
         raise HTTPException(429)
     current = programmes[evidence.current_digest]
-    facts = rules.facts_in(evidence, {scorecard.digest: scorecard})
+    facts = rules.facts_in(evidence, {scorecard.digest: scorecard}, programme=current)
     verdict = rules.decide(evidence, facts=facts, current=current, promised=current, now=now)
     if not verdict.eligible:
         raise HTTPException(404)
@@ -240,6 +240,7 @@ async def _evidence(
         is_programme_ended=programme.ended_at is not None or programme.paused_at is not None,
         current_digest=programme.digest,
         promised_digest=programme.digest if found.Enrolment is not None else None,
+        is_granted=False,
         is_granted=False,
         participation_key=participation.data_key,
         points=score.points,
