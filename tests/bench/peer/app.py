@@ -241,7 +241,6 @@ async def _evidence(
         current_digest=programme.digest,
         promised_digest=programme.digest if found.Enrolment is not None else None,
         is_granted=False,
-        is_granted=False,
         participation_key=participation.data_key,
         points=score.points,
         dimensions=[
