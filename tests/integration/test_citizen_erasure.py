@@ -27,6 +27,7 @@ from backend.programme.rules.eligibility import EligibilityCheck
 from backend.programme.rules.offer import Enrolment
 from backend.programme.service import budget
 from backend.programme.store import enrolment as programme_store
+from backend.programme.store import waiting as waiting_store
 from tests.conftest import NOW
 from tests.integration.test_consent_service import BORROWING, add_client
 from tests.support.citizen import national_id, sign_up
@@ -38,6 +39,7 @@ GONE_ON_LEAVING = {
     "score",
     "score_history",
     "enrolment",
+    "waiting",
     "consent_refusal",
     "notice",
     "review_case",
@@ -191,6 +193,9 @@ async def settle(tx: Tx, vault: Vault) -> UUID:
     )
     assert await programme_store.insert_enrolments(tx, [made]) == {made.enrolment_id}
     assert await programme_store.take_seats(tx, "library", 1) == 1
+    await waiting_store.insert_waiting(
+        tx, "transit", [subject_id], waiting_ids=[new_id(NOW)], case_ids=[None], since=NOW
+    )
     await spend(tx, subject_id)
     client = await add_client(tx)
     given = await consent.give(

@@ -132,13 +132,18 @@ def test_a_yes_carries_the_benefit_and_nothing_about_the_citizen() -> None:
         ({"facts": None}, Cause.NO_SCORE),
         ({"facts": {**FACTS, "score": 599}}, Cause.RULE_NOT_MET),
         ({"facts": {**FACTS, "indicator.library_overdue": 3}}, Cause.RULE_NOT_MET),
+        ({"is_granted": True}, Cause.ELIGIBLE),
+        ({"is_granted": True, "facts": {**FACTS, "score": 599}}, Cause.GRANTED),
+        ({"is_granted": True, "facts": None}, Cause.NO_SCORE),
+        ({"is_granted": True, "is_programme_ended": True}, Cause.PROGRAMME_CLOSED),
+        ({"is_granted": True, "is_partner_suspended": True}, Cause.PARTNER_NOT_LISTED),
     ],
 )
 def test_every_cause_of_a_no_gives_the_same_answer(changes: dict[str, Any], cause: Cause) -> None:
     verdict = verdict_on(**changes)
     assert verdict.cause is cause
     answer = answer_of(decision_of(verdict), verdict)
-    assert answer.eligible is (cause is Cause.ELIGIBLE)
+    assert answer.eligible is (cause in {Cause.ELIGIBLE, Cause.GRANTED})
     if not answer.eligible:
         assert answer == EligibilityAnswer(False, None, None, None, None)
 
