@@ -88,6 +88,13 @@ async def test_what_is_wrong_is_said_and_changes_nothing(
     answer = await ann.call("POST", PROGRAMMES, {"text": wrong})
     refused = problem_of(answer, 422, "programme_document_invalid")
     assert len(refused["faults"]) >= 2
+    for unreadable in (
+        text().replace('name_en = "', 'name_en = "\\u0000'),
+        text().replace("seats = 200000", f"seats = {'9' * 5000}"),
+        f"{text()}\nmore = {'[' * 9000}",
+    ):
+        answer = await ann.call("POST", PROGRAMMES, {"text": unreadable})
+        problem_of(answer, 422, "programme_document_invalid")
     for path in (
         f"{PROGRAMMES}/casino/versions/1",
         f"{PROGRAMMES}/library/versions/0",

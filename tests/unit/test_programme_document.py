@@ -56,6 +56,35 @@ def changed(old: str, new: str) -> tuple[str, ...]:
     return refused.value.faults
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "version = " + "9" * 5000,
+        "rule = " + "[" * 5000,
+        "rule = " + "[" * 5000 + "]" * 5000,
+        "version = ",
+    ],
+    ids=["too long a number", "never closed", "too deep", "no value"],
+)
+def test_what_is_no_toml_is_a_fault_however_it_breaks_the_reader(text: str) -> None:
+    with pytest.raises(DataFault) as refused:
+        load(text)
+    (fault,) = refused.value.faults
+    assert fault.startswith("not TOML: ")
+
+
+@pytest.mark.parametrize("hidden", ["\\u0000", "\\u200b", "\\u202e"])
+def test_texts_hide_nothing_from_whoever_reads_them(hidden: str) -> None:
+    faults = changed('summary_zh = "在', f'summary_zh = "医{hidden}疗，在')
+    assert "summary_zh: holds characters that nobody sees" in faults
+
+
+@pytest.mark.parametrize("kind", ["medical_care", "medical-care"])
+def test_a_kind_is_forbidden_however_it_is_joined(kind: str) -> None:
+    faults = changed('kind = "library"', f'kind = "{kind}"')
+    assert any(fault.startswith(f"kind: {kind} is everybody's by law") for fault in faults)
+
+
 def test_the_six_programmes_of_the_city_are_proved() -> None:
     assert [programme.document.code for programme in packaged_documents()] == CODES
 

@@ -156,7 +156,8 @@ def read_programme(text: str, faults: list[str]) -> tuple[dict[str, Any], Progra
     """
     try:
         raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as fault:
+    except (ValueError, RecursionError) as fault:
+        # A number of thousands of digits, or arrays in arrays, break the reader in their own ways.
         raise DataFault([f"not TOML: {fault}"]) from None
     found = len(faults)
     members = _converted_members(raw, faults)

@@ -76,7 +76,8 @@ SERVICES = (
 
 def forbidden_kind(kind: str) -> Service | None:
     """Return the basic service that a kind of programme is about, or None."""
-    return next((each for each in SERVICES if kind in each.kinds), None)
+    joined = kind.replace("-", "_")
+    return next((each for each in SERVICES if joined in each.kinds), None)
 
 
 def forbidden_words(text: str) -> list[tuple[str, Service]]:

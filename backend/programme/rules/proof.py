@@ -5,6 +5,7 @@ made again, by the catalogue and the scorecard of that day, and their names stan
 """
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
@@ -174,6 +175,9 @@ def _text_faults(members: Mapping[str, Any]) -> list[str]:
         # No record says it, and who would enrol in such a thing would say it themselves.
         if denied := find_denied(value):
             faults.append(f"{name}: deny-listed content ({', '.join(denied)}): 条例 art. 14")
+        # Who approves reads what is there, and a word is no other for a mark inside that hides.
+        if any(unicodedata.category(char).startswith("C") for char in value):
+            faults.append(f"{name}: holds characters that nobody sees")
     return faults
 
 
