@@ -14,14 +14,17 @@ from typing import TypeVar
 
 import pytest
 
+from backend.citizen import service as citizen
 from backend.kit.clock import FixedClock
 from backend.kit.postgres import Tx
 from backend.kit.problem import Refusal
 from backend.order import service
-from backend.order.jobs import expire_orders
+from backend.order.jobs import expire_orders, stand_obligations
 from backend.order.rules.order import CONFIRM_WITHIN, Order
+from backend.programme.jobs import expire_reservations
 from tests.support.order_world import (
     Shop,
+    Sum,
     books_of,
     budget_of,
     exposure_of,
@@ -197,4 +200,70 @@ async def test_who_leaves_while_partners_open_leaves_nothing_that_waits(city: Ci
         await asyncio.gather(open_one("R-0"), open_one("R-1"), city.leave(person), open_one("R-2"))
         assert await city.count("service_order") == 0, number
         assert await exposure_of(city, person) == 0
+    await books_of(city)
+
+
+async def test_who_leaves_while_what_was_reserved_runs_out_waits_for_nobody_in_a_circle(
+    city: City,
+) -> None:
+    """The clock gives back one order's amount while leaving gives back the other's: both go on.
+
+    A third transaction holds the balance until both wait for it, the one who leaves first.
+    """
+    shop, person = await Shop.of(city, "city-rental"), await city.person(enrols=["rental"])
+    opener = await shop.opener(person, "rental")
+    for number in range(2):
+        assert await shop.open(opener, f"R-{number}", 10_000) is not None
+    city.clock.advance(timedelta(hours=3))
+    async with city.house.database.write() as held:
+        await held.execute("SELECT FROM budget WHERE programme_code = 'rental' FOR UPDATE")
+        leaving = asyncio.create_task(city.leave(person))
+        await asyncio.sleep(0.3)
+        expiring = asyncio.create_task(expire_reservations(city.house.database, clock=city.clock))
+        await asyncio.sleep(0.3)
+        assert not leaving.done()
+    await asyncio.gather(leaving, expiring)
+    assert await budget_of(city, "rental") == Sum(0, 0, 0)
+    assert await city.count("service_order") == 0
+    await books_of(city)
+
+
+@pytest.mark.parametrize("act", ["stand", "give_up"])
+async def test_what_is_owed_goes_with_who_leaves_and_nobody_stumbles_over_it(
+    city: City, act: str
+) -> None:
+    """Time, or a case taken back, comes to it while its citizen leaves: it is nothing."""
+    shop, person = await Shop.of(city, "city-rental"), await city.person(enrols=["rental"])
+    order, now = await waiting(shop, person), city.clock.now()
+    keeper, subject_id, order_id = shop.keeper, person.subject_id, order.order_id
+    async with city.house.database.write() as tx:
+        await service.confirm(tx, subject_id=subject_id, order_id=order_id, now=now)
+        await service.complete(
+            tx, keeper=keeper, order_id=order_id, settled_fen=0, performed=False, now=now
+        )
+        _, owed = await service.announce(
+            tx, keeper=keeper, order_id=order_id, amount_fen=500, now=now
+        )
+    city.clock.advance(timedelta(days=20))
+
+    async def give_up() -> None:
+        async with city.house.database.write() as tx:
+            await service.give_up_case(
+                tx,
+                subject_id=subject_id,
+                obligation_id=owed.obligation_id,
+                now=city.clock.now(),
+            )
+
+    acts = {
+        "stand": lambda: stand_obligations(city.house.database, clock=city.clock),
+        "give_up": give_up,
+    }
+    async with city.house.database.write() as leaving:
+        await citizen.leave(leaving, subject_id=subject_id, now=city.clock.now(), hooks=city.hooks)
+        coming = asyncio.create_task(acts[act]())
+        await asyncio.sleep(0.3)
+        assert not coming.done()
+    assert await coming in (0, None)
+    assert await city.count("obligation") == 0
     await books_of(city)

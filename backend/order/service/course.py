@@ -126,13 +126,8 @@ async def list_overdue(tx: ReadTx, *, now: datetime) -> list[Order]:
 
 async def expire(tx: Tx, *, found: Order, now: datetime) -> bool:
     """End an order that nobody confirmed in time; False when somebody else was first."""
-    try:
-        held = await holding.hold(tx, found)
-    except Refusal as refusal:
-        if refusal.code != "not_found":
-            raise
-        return False
-    if held.order.state != State.CREATED:
+    held = await holding.find_held(tx, subject_id=found.subject_id, order_id=found.order_id)
+    if held is None or held.order.state != State.CREATED:
         return False
     await _end(tx, held, rules.expired(held.order, now=now), "expire", now=now)
     return True

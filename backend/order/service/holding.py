@@ -50,16 +50,22 @@ async def exposure_limit(tx: ReadTx, *, subject_id: UUID) -> int:
     return exposure_rules.limit_fen(exposure_table(), tiers=scorecard.tiers, points=found.points)
 
 
-async def hold(tx: Tx, found: Order) -> Held:
-    """Hold an order that was found, as it stands now; raises Refusal not_found: it went away.
+async def find_held(tx: Tx, *, subject_id: UUID, order_id: UUID) -> Held | None:
+    """Hold an order as it stands now; None when there is none (any more).
 
     The participation first: leaving takes it before it takes the orders.
     """
-    participation = await citizen.hold_participation(tx, subject_id=found.subject_id)
-    order = await store.lock_order(tx, found.subject_id, found.order_id)
-    if order is None:
+    participation = await citizen.hold_participation(tx, subject_id=subject_id)
+    order = await store.lock_order(tx, subject_id, order_id)
+    return None if order is None else Held(order, participation is not None)
+
+
+async def hold(tx: Tx, found: Order) -> Held:
+    """Hold an order that was found; raises Refusal not_found: it went away meanwhile."""
+    held = await find_held(tx, subject_id=found.subject_id, order_id=found.order_id)
+    if held is None:
         raise Refusal("not_found")
-    return Held(order, participation is not None)
+    return held
 
 
 async def write(tx: Tx, before: Order, after: Order) -> None:

@@ -21,8 +21,9 @@ async def erase(tx: Tx, *, subject_id: UUID, now: datetime) -> None:
     The caller has ended the participation, so nobody opens another meanwhile.
     """
     await obligation_store.delete_all(tx, subject_id)
-    # In one order over programmes, so that two who leave at once can't wait for each other.
     orders = await store.lock_all(tx, subject_id)
+    await budget.hold_reserved(tx, subject_id=subject_id)
+    # In one order over programmes, so that two who leave at once can't wait for each other.
     for order in sorted(orders, key=lambda each: each.programme_code):
         if order.state == State.CREATED:
             cancelled = rules.ended(order, "leave", now=now)

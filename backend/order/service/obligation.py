@@ -129,12 +129,10 @@ async def list_due(tx: ReadTx, *, now: datetime) -> list[Obligation]:
 
 async def stand(tx: Tx, *, found: Obligation, now: datetime) -> bool:
     """Let one stand whose waiting period is over; False when something else happened to it."""
-    order = await order_store.find_of_citizen(tx, found.subject_id, found.order_id)
-    if order is None:
+    held = await _find_held(tx, found, Owed.ANNOUNCED)
+    if held is None:
         return False
-    order, obligation = await _held(tx, order)
-    if obligation is None or obligation.state != Owed.ANNOUNCED:
-        return False
+    order, obligation = held
     stood = rules.standing(obligation, today=city_date(now))
     await _save(tx, stood)
     await _tell(tx, stood, order, "stand", now=now)
@@ -145,9 +143,10 @@ async def apply_case(
     tx: Tx, *, subject_id: UUID, obligation_id: UUID, changed: bool, now: datetime
 ) -> None:
     """Carry out what a person decided about a contested one; again, or too late, it is nothing."""
-    order, obligation = await _contested(tx, subject_id, obligation_id)
-    if order is None or obligation is None:
+    held = await _find_contested(tx, subject_id, obligation_id)
+    if held is None:
         return
+    order, obligation = held
     if changed:
         await _gone(tx, obligation, order, "reviewed", now=now)
         return
@@ -158,30 +157,32 @@ async def apply_case(
 
 async def give_up_case(tx: Tx, *, subject_id: UUID, obligation_id: UUID, now: datetime) -> None:
     """Let one go on as announced whose citizen took the case back; again, it is nothing."""
-    order, obligation = await _contested(tx, subject_id, obligation_id)
-    if order is None or obligation is None:
+    held = await _find_contested(tx, subject_id, obligation_id)
+    if held is None:
         return
+    order, obligation = held
     announced = rules.given_up(obligation)
     await _save(tx, announced)
     await _tell(tx, announced, order, "give_up", now=now)
 
 
-async def _contested(
+async def _find_contested(
     tx: Tx, subject_id: UUID, obligation_id: UUID
-) -> tuple[Order | None, Obligation | None]:
+) -> tuple[Order, Obligation] | None:
     """Hold a contested obligation with its order; None when it isn't contested, or is gone."""
     found = await store.find_obligation(tx, subject_id, obligation_id)
-    order = None if found is None else await _maybe_order(tx, found)
-    if order is None:
-        return None, None
-    order, obligation = await _held(tx, order)
-    if obligation is None or obligation.state != Owed.CONTESTED:
-        return None, None
-    return order, obligation
+    return None if found is None else await _find_held(tx, found, Owed.CONTESTED)
 
 
-async def _maybe_order(tx: Tx, obligation: Obligation) -> Order | None:
-    return await order_store.find_of_citizen(tx, obligation.subject_id, obligation.order_id)
+async def _find_held(tx: Tx, found: Obligation, state: Owed) -> tuple[Order, Obligation] | None:
+    """Hold an obligation that was found, with its order; None unless it is in a state still."""
+    held = await holding.find_held(tx, subject_id=found.subject_id, order_id=found.order_id)
+    if held is None:
+        return None
+    obligation = await store.find_of_order(tx, found.subject_id, found.order_id)
+    if obligation is None or obligation.state != state:
+        return None
+    return held.order, obligation
 
 
 async def _find_order(tx: Tx, subject_id: UUID, order_id: UUID) -> Order:

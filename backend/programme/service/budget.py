@@ -163,6 +163,15 @@ async def keep(tx: Tx, *, subject_id: UUID, reservation_id: UUID, now: datetime)
     return replace(reservation, expires_at=None)
 
 
+async def hold_reserved(tx: Tx, *, subject_id: UUID) -> None:
+    """Hold all that is reserved for a citizen, before more than one of it is given back.
+
+    Reservations come before balances: who holds a balance and waits for another reservation, and
+    the clock that holds that one and waits for the balance, would wait for each other.
+    """
+    await store.lock_reserved(tx, subject_id)
+
+
 async def expire_due(tx: Tx, *, now: datetime) -> int:
     """Give back reservations whose time is over, some at a time; return how many that were.
 

@@ -254,6 +254,15 @@ async def lock_reservation(tx: Tx, subject_id: UUID, reservation_id: UUID) -> Re
     )
 
 
+async def lock_reserved(tx: Tx, subject_id: UUID) -> None:
+    """Lock all that is reserved for a citizen, in one order."""
+    await tx.execute(
+        """SELECT FROM reservation WHERE subject_id = $1 AND state = 'reserved'
+           ORDER BY reservation_id FOR UPDATE""",
+        subject_id,
+    )
+
+
 async def lock_due(tx: Tx, now: datetime, limit: int) -> list[Reservation]:
     """Lock reservations whose time is over and that nobody else has locked; by programme."""
     return await tx.fetch_all(
