@@ -25,8 +25,9 @@ from tests.support.programme_world import City, Person, open_city
 POOL_SIZE = 10
 # Who calls: the session or token, and the proof's marker, each a statement by itself.
 KNOWN_CALLER = ["SELECT", "INSERT"]
-# Among them: which catalogue and which scorecard are in force, in all processes at once.
-READ_STATEMENTS_MAX = 5
+# Among them: which catalogue and which scorecard are in force, in all processes at once. The most
+# are a page of orders': they, what is owed, whose they are, and how much credit is left to use.
+READ_STATEMENTS_MAX = 6
 
 
 @pytest.fixture
