@@ -247,9 +247,17 @@ def _miss_a_seat(story: Story, app: CitizenApp) -> None:
     offer = ask(story, app, "GET", path, expected=200, only=shown)
     story.note(f"everybody: {offer['baseline_zh']}")
     story.step("She tries all the same: a seat is never sold twice.")
-    body = {"programme": SEATS}
     refusal = ("title", "code")
+    body: dict[str, object] = {"programme": SEATS}
     ask(story, app, "POST", "/v1/me/enrolments", body=body, expected=409, only=refusal)
+    story.step("She waits for one: first come, first enrolled. Then she changes her mind.")
+    body["wait"] = True
+    only = ("programme",)
+    waiting = ask(story, app, "POST", "/v1/me/enrolments", body=body, expected=202, only=only)
+    offer = app.call("GET", path).json()
+    story.check(offer["waiting"]["people_ahead"] == 0, "fewer than twenty people are before her")
+    path = f"/v1/me/waiting-places/{waiting['waiting_id']}"
+    ask(story, app, "DELETE", path, expected=204)
 
 
 def _leave(story: Story, app: CitizenApp) -> None:
