@@ -76,11 +76,12 @@ class Fleet:
             text=True,
         )
 
-    def kill(self, name: str) -> None:
-        """Kill one process with a signal that nothing can catch."""
+    def kill(self, name: str, *children: int) -> None:
+        """Kill one process with a signal that nothing can catch, and children that would stay."""
         if name in SERVERS:
             server = self._servers[name]
-            os.kill(server.pid, signal.SIGKILL)
+            for pid in (server.pid, *children):
+                os.kill(pid, signal.SIGKILL)
             server.stop()  # lets go of what it held: it is dead
         else:
             self._programs[name].kill()

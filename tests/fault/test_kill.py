@@ -26,8 +26,9 @@ from backend.kit.postgres import Database
 from backend.kit.problem import Unavailable
 from backend.record.jobs import send_submission
 from backend.score import jobs as score_jobs
+from tests.fault.aftermath import missing, power_cut
 from tests.fault.books import broken
-from tests.fault.fleet import NAMES, Fleet
+from tests.fault.fleet import Fleet
 from tests.fault.players import Player, Told
 from tests.support.citizen import national_id, phone
 from tests.support.in_process import LoopThread
@@ -41,7 +42,6 @@ KILLS = {"api": 4, "postgres": 3, "valkey": 2, "worker": 2}
 # Who is killed when the demo has said so many of its 130 lines.
 CUTS = (("api", 15), ("worker", 60), ("api", 75), ("api", 105))
 SEED = 20261124
-DRAIN_SECONDS = 30
 
 
 @pytest.fixture(scope="module")
@@ -149,23 +149,6 @@ def _kill_in_turn(fleet: Fleet) -> None:
         fleet.revive()
 
 
-async def _drain(fleet: Fleet) -> None:
-    """Wait until the outbox is carried out.
-
-    What was handed to a queue that is gone is handed over again after a minute: here the minute
-    passes at once.
-    """
-    connection = await asyncpg.connect(fleet.database_url)
-    await connection.execute(
-        "UPDATE outbox SET handed_at = handed_at - interval '2 minutes' WHERE done_at IS NULL"
-    )
-    deadline = time.monotonic() + DRAIN_SECONDS
-    while await connection.fetchval("SELECT count(*) FROM outbox WHERE done_at IS NULL"):
-        assert time.monotonic() < deadline, fleet.last_words()
-        await asyncio.sleep(0.1)
-    await connection.close()
-
-
 async def _scores_not_up_to_date(fleet: Fleet) -> int:
     """Work every score out anew, and return how many came out differently."""
     connection = await asyncpg.connect(fleet.database_url)
@@ -177,26 +160,6 @@ async def _scores_not_up_to_date(fleet: Fleet) -> int:
     await connection.close()
     assert before.keys() == after.keys()
     return sum(before[subject_id] != digest for subject_id, digest in after.items())
-
-
-async def _missing(fleet: Fleet, decision_ids: list[str]) -> list[str]:
-    """Return the decisions that a partner was told of and the books know nothing about."""
-    connection = await asyncpg.connect(fleet.database_url)
-    rows = await connection.fetch(
-        """SELECT decision_id::text FROM decision JOIN access_entry USING (subject_id, decision_id)
-           WHERE eligible AND disclosed = 'eligible' AND decision_id::text = ANY($1)""",
-        decision_ids,
-    )
-    await connection.close()
-    return sorted(set(decision_ids) - {row[0] for row in rows})
-
-
-def _power_cut(fleet: Fleet) -> None:
-    """Kill everything at once, start it again, and let the worker catch up."""
-    for name in NAMES:
-        fleet.kill(name)
-    fleet.revive()
-    asyncio.run(_drain(fleet))
 
 
 def test_whatever_is_killed_nothing_is_lost_or_half_done(fleet: Fleet) -> None:
@@ -211,10 +174,10 @@ def test_whatever_is_killed_nothing_is_lost_or_half_done(fleet: Fleet) -> None:
         thread.loop.call_soon_threadsafe(stopped.set)
     told = playing.result(90)
     thread.close()
-    _power_cut(fleet)
+    power_cut(fleet)
     assert asyncio.run(broken(fleet.database_url)) == {}
     yes = [decision_id for each in told for decision_id in each.yes]
-    assert asyncio.run(_missing(fleet, yes)) == []
+    assert asyncio.run(missing(fleet, yes)) == []
     assert asyncio.run(_scores_not_up_to_date(fleet)) == 0
     assert fleet.faults() == []
     stories, lost = sum(each.stories for each in told), sum(each.lost for each in told)
@@ -246,6 +209,6 @@ def test_the_demo_may_be_cut_short_anywhere_and_played_again(fleet: Fleet) -> No
     demo = fleet.command("demo")
     said, complaint = demo.communicate(timeout=200)
     assert demo.returncode == 0, said + complaint
-    _power_cut(fleet)
+    power_cut(fleet)
     assert asyncio.run(broken(fleet.database_url)) == {}
     assert fleet.faults() == []

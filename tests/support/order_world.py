@@ -21,6 +21,7 @@ import msgspec
 
 from backend.consent import service as consent
 from backend.kit.ids import new_token
+from backend.kit.postgres import Tx
 from backend.oauth import service as oauth
 from backend.order import service as order
 from backend.order.rules.order import Asked, Order
@@ -63,7 +64,8 @@ class Shop:
     @classmethod
     async def of(cls, city: City, partner_code: str) -> "Shop":
         """Register a client of a partner, and the partner unless the city knows it."""
-        client = OauthClient(city.http, city.clock, client_id=f"{partner_code}-orders")
+        client_id = f"{partner_code}-orders"
+        client = OauthClient(city.http, city.clock, client_id=client_id, issuer=city.origin)
         shop = cls(city, client, await city.add_client(client, partner_code))
         await shop.own.sign_in()
         return shop
@@ -78,13 +80,16 @@ class Shop:
     ) -> UUID:
         """Give this partner the citizen's consent to orders; return its id."""
         async with self.city.house.database.write() as tx:
-            given = await consent.give(
-                tx,
-                subject_id=person.subject_id,
-                client_id=self.client.client_id,
-                detail=_detail(code, confirm, most),
-                now=self.city.clock.now(),
-            )
+            return await self._consent(tx, person, _detail(code, confirm, most))
+
+    async def _consent(self, tx: Tx, person: Person, detail: dict[str, Any]) -> UUID:
+        given = await consent.give(
+            tx,
+            subject_id=person.subject_id,
+            client_id=self.client.client_id,
+            detail=detail,
+            now=self.city.clock.now(),
+        )
         return given.consent_id
 
     async def opener(
@@ -126,9 +131,9 @@ class Shop:
         query = {"client_id": self.client.client_id, "request_uri": request_uri}
         opened = await city.http.get("/oauth/authorize", params=query)
         assert opened.status_code == 303, opened.text
-        consent_id = await self.consent(person, code, confirm=confirm, most=most)
         now = city.clock.now()
         async with city.house.database.write() as tx:
+            consent_id = await self._consent(tx, person, detail)
             asked = await oauth.get_request(tx, request_uri=request_uri, now=now)
             redirect = await oauth.approve(
                 tx,
@@ -235,58 +240,42 @@ class _Topic(msgspec.Struct, frozen=True):
     topic: str
 
 
+# What must hold of orders whenever nothing is under way: a sentence, and what finds a breach.
+BOOKS = {
+    "exposure is what running orders hold": """
+        SELECT subject_id FROM exposure FULL JOIN (
+          SELECT subject_id, sum(credit_fen) AS runs FROM service_order
+          WHERE state IN ('created', 'active') GROUP BY subject_id) AS held USING (subject_id)
+        WHERE coalesce(open_fen, 0) <> coalesce(runs, 0)""",
+    "an order's reservation is where its order is": """
+        SELECT order_id FROM service_order LEFT JOIN reservation USING (subject_id, reservation_id)
+        WHERE reservation.state IS NULL OR NOT CASE service_order.state
+          WHEN 'created' THEN reservation.state IN ('reserved', 'expired')
+            AND reservation.amount_fen >= credit_fen
+          WHEN 'active' THEN reservation.state = 'reserved'
+            AND reservation.amount_fen = credit_fen AND reservation.expires_at IS NULL
+          WHEN 'completed' THEN reservation.state = 'settled'
+            AND reservation.settled_fen = service_order.settled_fen
+          ELSE reservation.state IN ('released', 'expired') END""",
+    "the budget is the sum of its reservations": """
+        SELECT programme_code FROM budget WHERE span = 'programme' AND reserved_fen <> (
+          SELECT coalesce(sum(amount_fen), 0) FROM reservation
+          WHERE reservation.programme_code = budget.programme_code
+            AND reservation.state = 'reserved')""",
+    "nothing is reserved for nothing": """
+        SELECT reservation_id FROM reservation WHERE state = 'reserved' AND NOT EXISTS (
+          SELECT FROM service_order WHERE service_order.subject_id = reservation.subject_id
+            AND service_order.reservation_id = reservation.reservation_id
+            AND service_order.state IN ('created', 'active'))""",
+}
+
+
 async def books_of(city: City) -> None:
     """Hold the books against each other: what runs is what is open, reserved and told."""
     async with city.house.database.read() as tx:
-        wrong = await tx.fetch_value(
-            int,
-            """SELECT count(*) FROM (
-                 SELECT coalesce(sum(credit_fen) FILTER (WHERE state IN ('created', 'active')), 0)
-                        AS runs,
-                        coalesce((
-                          SELECT open_fen FROM exposure
-                          WHERE exposure.subject_id = service_order.subject_id), 0) AS is_open
-                 FROM service_order GROUP BY subject_id) AS sums
-               WHERE runs <> is_open""",
-        )
-        assert wrong == 0, "exposure is what running orders hold"
-        wrong = await tx.fetch_value(
-            int,
-            """SELECT count(*) FROM exposure WHERE open_fen > 0 AND NOT EXISTS (
-                 SELECT FROM service_order WHERE service_order.subject_id = exposure.subject_id
-                   AND state IN ('created', 'active'))""",
-        )
-        assert wrong == 0, "nothing is open without an order"
-        wrong = await tx.fetch_value(
-            int,
-            """SELECT count(*) FROM service_order JOIN reservation
-                 USING (subject_id, reservation_id)
-               WHERE NOT CASE service_order.state
-                 WHEN 'created' THEN reservation.state IN ('reserved', 'expired')
-                   AND reservation.amount_fen >= credit_fen
-                 WHEN 'active' THEN reservation.state = 'reserved'
-                   AND reservation.amount_fen = credit_fen AND reservation.expires_at IS NULL
-                 WHEN 'completed' THEN reservation.state = 'settled'
-                   AND reservation.settled_fen = service_order.settled_fen
-                 ELSE reservation.state IN ('released', 'expired') END""",
-        )
-        assert wrong == 0, "an order's reservation is where its order is"
-        wrong = await tx.fetch_value(
-            int,
-            """SELECT count(*) FROM budget WHERE span = 'programme' AND reserved_fen <> (
-                 SELECT coalesce(sum(amount_fen), 0) FROM reservation
-                 WHERE reservation.programme_code = budget.programme_code
-                   AND reservation.state = 'reserved')""",
-        )
-        assert wrong == 0, "the budget is the sum of its reservations"
-        wrong = await tx.fetch_value(
-            int,
-            """SELECT count(*) FROM reservation WHERE state = 'reserved' AND NOT EXISTS (
-                 SELECT FROM service_order WHERE service_order.subject_id = reservation.subject_id
-                   AND service_order.reservation_id = reservation.reservation_id
-                   AND service_order.state IN ('created', 'active'))""",
-        )
-        assert wrong == 0, "nothing is reserved for nothing"
+        for sentence, sql in BOOKS.items():
+            wrong = await tx.fetch_value(int, f"SELECT count(*) FROM ({sql}) AS found")
+            assert wrong == 0, sentence
 
 
 class OwedRow(msgspec.Struct, frozen=True):

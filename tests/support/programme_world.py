@@ -74,14 +74,18 @@ class Person:
 class City:
     """The house, its application, and who lives and works there."""
 
-    def __init__(self, house: House, clock: FixedClock) -> None:
+    def __init__(
+        self, house: House, clock: FixedClock, *, http: httpx.AsyncClient | None = None
+    ) -> None:
         self.house, self.clock = house, clock
+        self.origin = house.settings.public_origin
         self.hooks = Participation()
-        self.http = httpx.AsyncClient(
+        # Another one speaks to a server of its own on the same database.
+        self.http = http or httpx.AsyncClient(
             transport=httpx.ASGITransport(build_app(house), raise_app_exceptions=False),
-            base_url=ISSUER,
+            base_url=self.origin,
         )
-        self.library = OauthClient(self.http, clock)
+        self.library = OauthClient(self.http, clock, issuer=self.origin)
         self._serial = 0
 
     async def found(self) -> None:
@@ -121,7 +125,7 @@ class City:
     ) -> Person:
         """Let a citizen register, join, have these facts, and enrol."""
         self._serial += 1
-        app = OauthClient(self.http, self.clock)
+        app = OauthClient(self.http, self.clock, issuer=self.origin)
         now = self.clock.now()
         async with self.house.database.write() as tx:
             signed = await sign_up(tx, vault=self.house.vault, now=now, serial=self._serial)
