@@ -310,3 +310,21 @@ async def test_a_wide_screen_shows_the_same_pages(city: City) -> None:
         assert await page_faults(page, title) == []
     # The browser reports what the policy blocks and what is not found; there is the one 404.
     assert [text for text in complaints if "404" not in text] == []
+
+
+async def test_waiting_for_a_place_on_a_phone(city: City) -> None:
+    async with city.world.house.database.write() as tx:
+        await tx.execute("UPDATE seat_budget SET seats_total = 0")
+    page = await (await city.phone()).new_page()
+    await page.goto("/")
+    await sign_in(city, page)
+    await join(page)
+    await page.get_by_role("link", name="项目 Benefits").click()
+    assert await page_faults(page, "信易+") == []
+    await page.get_by_role("button", name="候补 图书借还").click()
+    await page.get_by_role("status").wait_for()
+    await page.get_by_text("前面不到 20 人").first.wait_for()
+    assert await page_faults(page, "信易+") == []
+    await page.get_by_role("button", name="退出候补 图书借还").click()
+    await page.get_by_role("status").wait_for()
+    await page.get_by_role("button", name="候补 图书借还").wait_for()

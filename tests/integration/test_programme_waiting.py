@@ -22,6 +22,7 @@ from backend.kit.problem import Refusal
 from backend.ledger.rules import Actor
 from backend.programme import service
 from backend.programme.rules.offer import Enrolment, Waiting
+from backend.programme.service import seats as seats_service
 from backend.programme.service import waiting as waiting_service
 from tests.support.programme_world import GOOD, City, Person, add_strangers, open_city, set_facts
 
@@ -341,6 +342,22 @@ async def test_more_seats_by_a_new_version_are_those_of_who_waits(city: City) ->
     ]
     shown = (await city.call(people[0], "GET", "/v1/me/programmes/library")).json()
     assert shown["enrolment"]["version"] == 3, "the version that is live when it is their turn"
+
+
+async def test_more_seats_than_one_event_keeps_all_find_somebody(
+    city: City, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (seats_service, waiting_service):
+        monkeypatch.setattr(module, "KEPT_AT_ONCE", 2)
+    await full(city)
+    async with city.house.database.write() as tx:
+        crowd = await add_strangers(tx, 6, now=city.clock.now())
+    for each in crowd:
+        assert isinstance(await wait(city, each), Waiting)
+    await publish_next(city, **{"seats = 200000": "seats = 6"})
+    await work(city)
+    assert set(crowd[:5]) < await enrolled_in(city)
+    assert crowd[5] not in await enrolled_in(city)
 
 
 async def test_while_a_programme_rests_nobody_moves_up_and_when_it_ends_nobody_waits(
