@@ -18,7 +18,7 @@ def facts_of_dry_run(signed: SignedDryRun) -> dict[str, Any]:
 
 
 def show_dry_run(signed: SignedDryRun) -> None:
-    """Print what was found, in lines; people in whole twenties, and where it says few, not even."""
+    """Print what was found, in lines; people in whole twenties; few may be nobody."""
     made = signed.dry_run
     click.echo(f"Dry run {made.dry_run_id} of {made.programme} version {made.version}:")
     for check in made.checks:

@@ -8,11 +8,54 @@ count follows. Two rules together hold that for every table made from the same p
 - What is published is told in whole k's, rounded down. Two tables of the same people (a group and
   a part of it, before and after, one way of dividing and another) differ by whole k's only: a
   difference never stands for a few people.
+
+Where whoever reads also says who is counted, and may say it again a little differently, a third
+one is needed: a number on the edge of a whole k would tip by one person whom they add. There each
+group is blurred by who is in it (`People`), and none is told from a few.
 """
 
 from collections.abc import Sequence
 
 K = 20
+
+
+class People:
+    """A group that is counted, and by how much its number is blurred.
+
+    Everybody has a mark, a large number that nobody can foresee; the group's blur, 0 to k - 1,
+    comes from the marks of all. The same people are always blurred alike, so that asking again
+    tells nothing, and with one person more or less it is drawn anew: no edge can be found.
+    """
+
+    def __init__(self, count: int = 0, mark: int = 0) -> None:
+        self.count, self._mark = count, mark
+
+    def add(self, mark: int) -> None:
+        """Count one person more."""
+        self.count, self._mark = self.count + 1, self._mark ^ mark
+
+    def without(self, part: "People") -> "People":
+        """Return the rest of a group."""
+        assert part.count <= self.count, "a part of a group"
+        return People(self.count - part.count, self._mark ^ part._mark)
+
+    def and_also(self, other: "People") -> "People":
+        """Return two groups that share nobody as one."""
+        return People(self.count + other.count, self._mark ^ other._mark)
+
+    @property
+    def is_few(self) -> bool:
+        """Whether they are too few to be told; nobody at all is few as well."""
+        return self.count - self._blur < K
+
+    @property
+    def told(self) -> int:
+        """The number as it may be told if they aren't few: up or down to a whole k."""
+        return told(self.count + self._blur)
+
+    @property
+    def _blur(self) -> int:
+        return self._mark % K
 
 
 def told(count: int) -> int:
@@ -50,3 +93,11 @@ def tell_part(part: int, whole: int) -> int | None:
     """
     assert 0 <= part <= whole, "a part of a group"
     return None if 0 < part < K or 0 < whole - part < K else told(part)
+
+
+def tell_blurred(part: People, whole: People) -> int | None:
+    """Return how many of a group have something, where the reader has said what; None if few.
+
+    Nobody and everybody are kept back like a few: "none" and "one" would tell of the one.
+    """
+    return None if part.is_few or whole.without(part).is_few else part.told

@@ -287,7 +287,7 @@ async def crowd(house: House) -> Crowd:
     async with house.database.write() as tx:
         await service.publish_packaged(tx, now=house.clock.now())
         for serial in range(1, 121):
-            points = 800 if serial <= 80 else 610 if serial <= 100 else 300
+            points = 800 if serial <= 40 else 610 if serial <= 80 else 300
             await set_facts(tx, crowd.subject(serial), GOOD | {"score": points})
     return crowd
 
@@ -303,22 +303,40 @@ async def test_a_city_is_counted_and_nobody_is_told_of_fewer_than_twenty(
         stricter = await look(tx, house.vault, 3, now)
         elsewhere = await look(tx, house.vault, 4, now)
     found = stricter.dry_run
-    assert (found.participants, found.rule_met, found.eligible) == (120, 80, 80)
+    assert (found.participants, found.rule_met, found.eligible) == (120, 40, 40)
     assert found.difference is not None
-    assert (found.difference.gained, found.difference.lost, found.difference.kept) == (0, 20, 80)
-    assert (found.cost.cost_fen, found.cost.budget_fen) == (80 * 1000, 200_000_000)
+    assert (found.difference.lost, found.difference.kept) == (40, 40)
+    assert found.difference.gained is None, "none is told from a few"
+    assert (found.cost.cost_fen, found.cost.budget_fen) == (40 * 1000, 200_000_000)
     assert found.cost.is_within
     assert {each.code for each in found.parity.districts} == set(DISTRICTS)
     for group in (*found.parity.age_bands, *found.parity.districts):
         assert group.people is None or group.people % 20 == 0
         assert group.eligible is None or group.eligible % 20 == 0
     near = elsewhere.dry_run
-    assert near.rule_met == 100
-    assert near.eligible is not None
-    assert near.eligible % 20 == 0
-    assert near.eligible < 40
+    assert near.rule_met == 80
+    assert near.eligible in {None, 20, 40}, "27 of them live there"
     assert near.difference is not None
-    assert near.difference.lost == 0, "the rule is the same; who enrolled keeps their place"
+    assert near.difference.lost is None, "the rule is the same; who enrolled keeps their place"
+
+
+async def test_no_two_dry_runs_tell_what_one_person_has(crowd: Crowd, clock: FixedClock) -> None:
+    """The only person of a district is asked for by name of it, with a bound below and above."""
+    house, now = crowd.house, clock.now()
+    await crowd.join(121, district="999009")
+    enrol = '[enrol]\nfact = "context.district"\none_of = ["999009"]\n\n[rule]'
+    async with house.database.write() as tx:
+        await set_facts(tx, crowd.subject(121), GOOD | {"score": 640})
+        looks = []
+        for version, bound in ((3, "at_least = 640"), (4, "at_least = 641")):
+            text = library(version, bound=bound, rule=enrol)
+            await service.draft(tx, text=text, by=ANN, reason=WHY, now=now)
+            looks.append((await look(tx, house.vault, version, now)).dry_run)
+    below, above = (
+        (each.rule_met, each.eligible, each.cost.cost_fen, each.difference, each.parity)
+        for each in looks
+    )
+    assert below == above
 
 
 async def test_of_two_who_approve_at_once_one_version_is_live(

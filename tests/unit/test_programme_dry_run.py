@@ -3,8 +3,10 @@
 Method: cohorts counted by hand, and versions in every state with every step.
 """
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
+from random import Random
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +22,11 @@ from backend.programme.service import load_by_packaged, packaged_documents
 
 NOW = datetime(2026, 11, 24, 8, tzinfo=UTC)
 LIBRARY = load_by_packaged((files("backend.programme") / "data/library.toml").read_text("utf-8"))
+CONDITIONED = load_by_packaged(
+    (files("backend.programme") / "data/library.toml")
+    .read_text("utf-8")
+    .replace("[rule]", '[enrol]\nfact = "context.age"\nat_least = 100\n\n[rule]')
+)
 VERSION = Version(
     programme_code="library",
     version=3,
@@ -57,8 +64,8 @@ def cohort(*parts: tuple[int, Seen]) -> Cohort:
     return counted
 
 
-def seen(**changes: Any) -> Seen:
-    plain = Seen(25, "350102", is_scored=True, is_met=True, is_eligible=True, was_met=True)
+def seen(mark: int = 0, **changes: Any) -> Seen:
+    plain = Seen(mark, 25, "350102", is_scored=True, is_met=True, is_eligible=True, was_met=True)
     return msgspec.structs.replace(plain, **changes)
 
 
@@ -67,20 +74,64 @@ OUT = {"is_met": False, "is_eligible": False, "was_met": False}
 
 @pytest.mark.parametrize(
     ("yes", "no", "told"),
-    [(0, 100, 0), (19, 81, None), (20, 80, 20), (59, 41, 40), (85, 15, None), (100, 0, 100)],
+    [(0, 100, None), (19, 81, None), (20, 80, 20), (59, 41, 40), (85, 15, None), (100, 0, None)],
 )
 def test_a_few_are_never_told_neither_of_the_one_side_nor_of_the_other(
     yes: int, no: int, told: int | None
 ) -> None:
-    _, rule_met, eligible = cohort((yes, seen()), (no, seen(**OUT))).told_parts()
+    _, rule_met, eligible = cohort((yes, seen()), (no, seen(**OUT))).told_parts(LIBRARY)
     assert rule_met == told
     assert eligible == told
 
 
 def test_who_is_kept_out_by_age_or_district_alone_is_not_told_when_few() -> None:
     counted = cohort((60, seen()), (5, seen(is_eligible=False)), (40, seen(**OUT)))
-    _, rule_met, eligible = counted.told_parts()
+    _, rule_met, eligible = counted.told_parts(CONDITIONED)
     assert (rule_met, eligible) == (60, None)
+
+
+def numbers_of(counted: Cohort) -> list[Any]:
+    """Return all that is told of whom a version is for."""
+    return [
+        counted.told_parts(CONDITIONED),
+        counted.cost_of(LIBRARY.document, counted.told_parts(CONDITIONED)[2]),
+        counted.difference_to(2),
+        counted.parity(),
+    ]
+
+
+@pytest.mark.parametrize("others", [{**OUT}, {}], ids=["alone in", "alone out"])
+def test_whether_one_person_is_within_is_not_told_by_two_dry_runs(others: dict[str, Any]) -> None:
+    """Whoever writes the rule can make it about one: theirs is the only age, in one district."""
+    nobody, somebody = (
+        cohort((100, seen(**others)), (1, seen(mark=7, **each)))
+        for each in (others, {} if others else {**OUT})
+    )
+    assert numbers_of(nobody) == numbers_of(somebody)
+
+
+def test_a_number_on_the_edge_of_twenty_does_not_tell_of_one_more() -> None:
+    """A bound that is moved finds the edge; then every further person would tip the number."""
+    chance = Random(20)
+    for edge in (20, 40, 60):
+        told: dict[int, Counter[int | None]] = {edge - 1: Counter(), edge: Counter()}
+        for _ in range(300):
+            for count, found in told.items():
+                marks = [chance.getrandbits(64) for _ in range(count)]
+                counted = cohort((100, seen(**OUT)), *((1, seen(mark)) for mark in marks))
+                found[counted.told_parts(LIBRARY)[1]] += 1
+        below, at = told.values()
+        assert all(abs(below[number] - at[number]) < 60 for number in below | at), told
+
+
+def test_the_same_people_are_told_as_the_same_number() -> None:
+    """Nobody gets nearer by asking again."""
+    marks = [Random(3).getrandbits(64) for _ in range(47)]
+    once, again = (
+        cohort((100, seen(**OUT)), *((1, seen(mark)) for mark in order))
+        for order in (marks, marks[::-1])
+    )
+    assert numbers_of(once) == numbers_of(again)
 
 
 def test_gains_and_losses_are_told_in_twenties_or_not_at_all() -> None:

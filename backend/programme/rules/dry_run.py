@@ -1,18 +1,19 @@
 """A dry run: what a version would mean for the city, before anybody approves it.
 
-Numbers about people are k-anonymous (product line 12). Cost is reckoned from what is told, so it
-tells nothing more.
+Numbers about people are k-anonymous (product line 12). Who reads them has written the rule, and
+can write it so that one person more or less is within; so they are blurred, and none is told from
+a few. Cost is reckoned from what is told, so it tells nothing more.
 """
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from uuid import UUID
 
 import msgspec
 
-from backend.kit.anonymity import tell, tell_part, told
-from backend.programme.rules.document import Document
+from backend.kit.anonymity import People, tell, tell_blurred, tell_part, told
+from backend.programme.rules.document import Document, Programme
 
 PERMILLE = 1_000
 
@@ -102,8 +103,12 @@ class DryRun(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Seen(msgspec.Struct, frozen=True):
-    """One participant as a dry run sees them, for the moment of counting."""
+    """One participant as a dry run sees them, for the moment of counting.
 
+    `mark` is a number of theirs that nobody can foresee (kit/anonymity.py).
+    """
+
+    mark: int
     age_band: int
     district: str
     is_scored: bool
@@ -112,35 +117,53 @@ class Seen(msgspec.Struct, frozen=True):
     was_met: bool
 
 
+class _Group:
+    """Participants who have something in common, and those of them who are eligible."""
+
+    def __init__(self) -> None:
+        self.people, self.eligible = People(), People()
+
+    def add(self, seen: Seen) -> None:
+        self.people.add(seen.mark)
+        if seen.is_eligible:
+            self.eligible.add(seen.mark)
+
+
 class Cohort:
     """The city counted, one participant after the other; nobody is kept."""
 
     def __init__(self) -> None:
-        self.participants = self.not_scored = self.rule_met = self.eligible = 0
-        self._moves: Counter[tuple[bool, bool]] = Counter()
-        self._ages: dict[str, Counter[bool]] = {}
-        self._districts: dict[str, Counter[bool]] = {}
+        self.not_scored = 0
+        self._all = _Group()
+        self._moves: defaultdict[tuple[bool, bool], People] = defaultdict(People)
+        self._ages: defaultdict[str, _Group] = defaultdict(_Group)
+        self._districts: defaultdict[str, _Group] = defaultdict(_Group)
+
+    @property
+    def participants(self) -> int:
+        """How many are counted by now."""
+        return self._all.people.count
 
     def add(self, seen: Seen) -> None:
         """Count one participant."""
         assert seen.is_met or not seen.is_eligible, "who enrols meets the rule"
-        self.participants += 1
         self.not_scored += not seen.is_scored
-        self.rule_met += seen.is_met
-        self.eligible += seen.is_eligible
-        self._moves[seen.was_met, seen.is_met] += 1
-        self._ages.setdefault(f"{seen.age_band}", Counter())[seen.is_eligible] += 1
-        self._districts.setdefault(seen.district, Counter())[seen.is_eligible] += 1
+        self._moves[seen.was_met, seen.is_met].add(seen.mark)
+        for group in (self._all, self._ages[f"{seen.age_band}"], self._districts[seen.district]):
+            group.add(seen)
 
-    def told_parts(self) -> tuple[int | None, int | None, int | None]:
+    def told_parts(self, programme: Programme) -> tuple[int | None, int | None, int | None]:
         """Return not scored, meeting the rule and eligible, as they may be told."""
+        everybody, eligible = self._all.people, self._all.eligible
+        met = self._moves[False, True].and_also(self._moves[True, True])
+        told_eligible = tell_blurred(eligible, everybody)
+        if programme.enrol and tell_blurred(eligible, met) is None:
+            # The few of those who meet the rule whom age or district keeps out are telling too.
+            told_eligible = None
         return (
-            tell_part(self.not_scored, self.participants),
-            tell_part(self.rule_met, self.participants),
-            # Of those who meet the rule: the few whom age or district keeps out are telling too.
-            None
-            if tell_part(self.eligible, self.participants) is None
-            else tell_part(self.eligible, self.rule_met),
+            tell_part(self.not_scored, everybody.count),
+            tell_blurred(met, everybody),
+            told_eligible,
         )
 
     def cost_of(self, document: Document, eligible: int | None) -> Cost:
@@ -160,8 +183,12 @@ class Cohort:
         """Return who gains and loses against the live version, or None where there is none."""
         if live_version is None:
             return None
-        cells = ((False, True), (True, False), (True, True), (False, False))
-        gained, lost, kept, neither = tell([self._moves[cell] for cell in cells])
+        told = {}
+        for was_met in (False, True):
+            change, same = self._moves[was_met, not was_met], self._moves[was_met, was_met]
+            whole = change.and_also(same)
+            told[was_met] = tell_blurred(change, whole), tell_blurred(same, whole)
+        (gained, neither), (lost, kept) = told[False], told[True]
         return Difference(
             live_version=live_version, gained=gained, lost=lost, kept=kept, neither=neither
         )
@@ -192,13 +219,13 @@ def promise_faults(
     return faults
 
 
-def _shares(groups: dict[str, Counter[bool]]) -> list[GroupShare]:
+def _shares(groups: Mapping[str, _Group]) -> list[GroupShare]:
     codes = sorted(groups, key=lambda code: (len(code), code))
-    people = tell([groups[code].total() for code in codes])
+    people = tell([groups[code].people.count for code in codes])
     shares = []
     for code, whole in zip(codes, people, strict=True):
-        count = groups[code]
-        part = None if whole is None else tell_part(count[True], count.total())
+        group = groups[code]
+        part = None if whole is None else tell_blurred(group.eligible, group.people)
         share = None
         if part is not None and whole:
             share = part * PERMILLE // whole

@@ -40,7 +40,7 @@ from backend.score import service as score
 from backend.score.rules.sample import AGE_BANDS
 
 BATCH = 500
-_LABEL = "programme-dry-run"
+_LABEL, _MARK = "programme-dry-run", "programme-dry-run-mark"
 _ALGORITHM = "Ed25519"  # RFC 9864; "EdDSA" doesn't say which curve
 
 
@@ -83,7 +83,7 @@ async def work_out_dry_run(
     cohort = Cohort()
     statement = compile_cohort(programme.rule, None if live is None else live.rule, scorecard)
     await _count(tx, cohort, programme, statement, vault=vault, now=now, on_progress=on_progress)
-    not_scored, rule_met, eligible = cohort.told_parts()
+    not_scored, rule_met, eligible = cohort.told_parts(programme)
     made = DryRun(
         dry_run_id=new_id(now),
         programme=code,
@@ -230,6 +230,7 @@ async def _count(
             can_enrol = not context_lacks(programme.enrol, context_facts(each, day=city_date(now)))
             cohort.add(
                 Seen(
+                    mark=int.from_bytes(vault.digest(_MARK, str(each.subject_id))[:8]),
                     age_band=citizen.age_band_of(each.age, AGE_BANDS),
                     district=each.district,
                     is_scored=row is not None,
