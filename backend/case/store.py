@@ -155,11 +155,13 @@ async def delete_cases(tx: Tx, subject_id: UUID) -> None:
     await tx.execute("""DELETE FROM review_case WHERE subject_id = $1""", subject_id)
 
 
-async def delete_ended(tx: Tx, *, due_before: date) -> int:
-    """Delete cases that ended and were due long ago; at most 10,000 at a time."""
+async def delete_ended(tx: Tx, *, due_before: date, decided_before: datetime) -> int:
+    """Delete cases that were due and ended long ago; at most 10,000 at a time."""
     return await tx.execute(
         """DELETE FROM review_case WHERE (subject_id, case_id) IN (
              SELECT subject_id, case_id FROM review_case
-             WHERE state <> 'open' AND due_on < $1 LIMIT 10000)""",
+             WHERE state <> 'open' AND due_on < $1 AND (decided_at IS NULL OR decided_at < $2)
+             LIMIT 10000)""",
         due_before,
+        decided_before,
     )

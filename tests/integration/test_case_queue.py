@@ -18,6 +18,7 @@ from click.testing import CliRunner
 
 from backend.__main__ import main
 from backend.app import House
+from backend.case import service as case
 from backend.kit.clock import FixedClock
 from backend.notice.rules import PHONE_TEXT
 from tests.conftest import DIGEST_KEY, KEK, encoded_key
@@ -356,3 +357,21 @@ async def test_an_answer_says_why_or_nothing_is_decided(
     before = await world.affairs()
     problem_of(await decided(chen, case_id, **changes), status, code)
     assert await world.affairs() == before
+
+
+async def test_what_was_decided_late_is_kept_three_years_from_then(
+    world: World, lin: App, chen: OperatorSoftware, clock: FixedClock
+) -> None:
+    await opened(lin)
+    clock.advance(timedelta(days=1500))
+    late = clock.now()
+    async with world.house.database.write() as tx:
+        await tx.execute(
+            """UPDATE review_case
+               SET state = 'decided', outcome = 'upheld', answer_zh = '否', answer_en = 'No',
+                   decided_by = 'chen.jing', decided_at = $1""",
+            late,
+        )
+        assert await case.purge(tx, now=late) == 0
+        assert await case.purge(tx, now=late + timedelta(days=365)) == 0
+        assert await case.purge(tx, now=late + timedelta(days=3 * 365 + 2)) == 1

@@ -153,8 +153,10 @@ async def decide(
 
 
 async def purge(tx: Tx, *, now: datetime) -> int:
-    """Delete cases that ended and were due three years ago; return how many that was."""
-    return await store.delete_ended(tx, due_before=city_date(now) - rules.KEPT_FOR)
+    """Delete cases that were due, and decided, three years ago; return how many that was."""
+    return await store.delete_ended(
+        tx, due_before=city_date(now) - rules.KEPT_FOR, decided_before=now - rules.KEPT_FOR
+    )
 
 
 async def _lost(tx: Tx, case_id: UUID) -> Refusal:
