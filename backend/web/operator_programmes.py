@@ -84,7 +84,10 @@ class ProgrammesView(msgspec.Struct, frozen=True):
 
 
 class VersionPageView(msgspec.Struct, frozen=True):
-    """One version, its latest dry run, and the steps that its state allows."""
+    """One version, its latest dry run, and the steps that its state allows.
+
+    `text` is the file, which holds what is approved; nothing for what a release brought along.
+    """
 
     done: Text | None
     faults: list[Fault]
@@ -100,6 +103,7 @@ class VersionPageView(msgspec.Struct, frozen=True):
     drafted_at: datetime
     submitted_by: str
     decided_by: str
+    text: str
     dry_run: DryRun | None
     steps: dict[str, Text]
     form: StepForm
@@ -262,6 +266,7 @@ async def _view(
         drafted_at=found.drafted_at,
         submitted_by=found.submitted_by or "",
         decided_by=found.decided_by or "",
+        text=found.text,
         dry_run=latest,
         steps={step: _STEPS[step] for step in _steps(state, latest)},
         form=form,

@@ -43,6 +43,8 @@ async def test_two_operators_bring_a_version_live_and_pause_it(world: World) -> 
     assert "已提交，待审批" in page.html
     page = await browser.open(PAGE)
     assert "批准并生效" not in page.html, "nothing is approved before a dry run"
+    for said in ("deposit_fen = 10000", "at_least = 600", "amount_fen = 200000000"):
+        assert said in page.html, "nobody approves a rule or a budget that they can't read"
     page = await browser.submit(page.form(PAGE), step="dry-run", reason="  ")
     assert page.status == 422
     page = await browser.submit(page.form(PAGE), step="dry-run", reason="先看看")
