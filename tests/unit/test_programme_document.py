@@ -79,6 +79,12 @@ def test_texts_hide_nothing_from_whoever_reads_them(hidden: str) -> None:
     assert "summary_zh: holds characters that nobody sees" in faults
 
 
+def test_the_file_is_read_by_others_as_it_is_kept() -> None:
+    """A mark that turns the line round shows whoever approves another file than is proved."""
+    faults = changed("# What is at risk", "# \u202eWhat is at risk")
+    assert faults == ("the file holds characters that nobody sees",)
+
+
 @pytest.mark.parametrize("kind", ["medical_care", "medical-care"])
 def test_a_kind_is_forbidden_however_it_is_joined(kind: str) -> None:
     faults = changed('kind = "library"', f'kind = "{kind}"')

@@ -51,6 +51,8 @@ def load_programme(
     """Read and prove a programme file (TOML); raises DataFault with every fault found."""
     faults: list[str] = []
     members, programme = read_programme(text, faults)
+    if _hides(text, apart_from="\r\n\t"):
+        faults.append("the file holds characters that nobody sees")
     ground = Ground(vocabulary, purposes, catalogue)
     for found in static_checks(members, ground).values():
         faults += found
@@ -176,7 +178,7 @@ def _text_faults(members: Mapping[str, Any]) -> list[str]:
         if denied := find_denied(value):
             faults.append(f"{name}: deny-listed content ({', '.join(denied)}): 条例 art. 14")
         # Who approves reads what is there, and a word is no other for a mark inside that hides.
-        if any(unicodedata.category(char).startswith("C") for char in value):
+        if _hides(value):
             faults.append(f"{name}: holds characters that nobody sees")
     return faults
 
@@ -248,6 +250,10 @@ def _frame_faults(members: Mapping[str, Any]) -> list[str]:
     if members.get("code") in stacks:
         faults.append("stacks_with: names the programme itself")
     return faults + _repeated("stacks_with", stacks)
+
+
+def _hides(text: str, *, apart_from: str = "") -> bool:
+    return any(unicodedata.category(char).startswith("C") for char in set(text) - set(apart_from))
 
 
 def _repeated(name: str, codes: list[str]) -> list[str]:
