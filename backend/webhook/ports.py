@@ -5,7 +5,9 @@ import contextlib
 import socket
 import ssl
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from ipaddress import ip_address
 from typing import Any, cast
 from uuid import UUID
@@ -27,9 +29,12 @@ POOLS_MAX = 1024
 KEPT_SECONDS = 15.0
 CONNECT_SECONDS = 5.0
 _ADDRESSES_TRIED = 3
+# A look-up can't be broken off: a name that nobody answers for keeps its thread until the system's
+# resolver gives up. So they are many, and nothing else in the process waits for one of them.
+_LOOK_UPS = ThreadPoolExecutor(max_workers=64, thread_name_prefix="look-up")
 
 # Gives the addresses of a name; raises OSError when there are none.
-Resolve = Callable[[str, int], Awaitable[list[Address]]]
+Resolve = Callable[[str, int], Coroutine[Any, Any, list[Address]]]
 
 
 class AddressDenied(Exception):
@@ -39,7 +44,8 @@ class AddressDenied(Exception):
 async def resolve(host: str, port: int) -> list[Address]:
     """Ask the system's resolver, in a thread; raises OSError when it knows none."""
     loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    ask = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    found = await loop.run_in_executor(_LOOK_UPS, ask)
     # A link-local address comes with its zone ("fe80::1%eth0"), which is no part of it.
     texts = dict.fromkeys(str(each[4][0]).partition("%")[0] for each in found)
     return [ip_address(text) for text in texts]
@@ -49,8 +55,9 @@ class Courier:
     """Posts messages over kept connections.
 
     No redirect is followed, no proxy of the environment asked, no cookie kept. A name is resolved
-    once for each connection, all its addresses are looked at, and the connection goes to one of
-    those: there is no second look-up that could lead elsewhere. TLS and `Host` go by the name.
+    once for the connections that wait for it, all its addresses are looked at, and the connection
+    goes to one of those: there is no second look-up that could lead elsewhere. TLS and `Host` go by
+    the name.
     """
 
     def __init__(self, policy: TargetPolicy, *, resolve: Resolve = resolve) -> None:
@@ -77,6 +84,7 @@ class Courier:
 
     async def close(self) -> None:
         """Close the connections."""
+        self._network.close()
         while self._pools:
             await self._pools.popitem()[1].aclose()
 
@@ -127,6 +135,26 @@ class _PinnedNetwork:
     def __init__(self, policy: TargetPolicy, resolve: Resolve) -> None:
         self._policy, self._resolve = policy, resolve
         self._network = httpcore.AnyIOBackend()
+        self._asked: dict[tuple[str, int], asyncio.Task[list[Address]]] = {}
+
+    def close(self) -> None:
+        """Wait for no more look-ups."""
+        for task in self._asked.values():
+            task.cancel()
+
+    async def _addresses(self, host: str, port: int) -> list[Address]:
+        """Return where a name leads; who asks for it while it is looked up gets the same answer."""
+        task = self._asked.get((host, port))
+        if task is None:
+            task = asyncio.create_task(self._resolve(host, port))
+            self._asked[host, port] = task
+            task.add_done_callback(partial(self._forget, (host, port)))
+        return await asyncio.shield(task)
+
+    def _forget(self, name: tuple[str, int], task: asyncio.Task[list[Address]]) -> None:
+        del self._asked[name]
+        if not task.cancelled():
+            task.exception()  # looked at: nobody may be waiting any more
 
     async def connect_tcp(
         self,
@@ -137,7 +165,7 @@ class _PinnedNetwork:
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        addresses = await self._resolve(host, port)
+        addresses = await self._addresses(host, port)
         # All of them: a name that also leads inside is refused, and not tried until it does not.
         if not addresses or not all(is_allowed(each, self._policy) for each in addresses):
             raise AddressDenied

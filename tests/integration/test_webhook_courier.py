@@ -4,8 +4,13 @@ other, whatever a resolver says the second time.
 Method: a resolver of the test's own stands for the DNS outside; receivers are real.
 """
 
+import asyncio
+import socket
+import threading
+import time
 from collections.abc import AsyncIterator
 from ipaddress import ip_address
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -99,6 +104,39 @@ async def test_the_systems_resolver_is_looked_at_too(receiver: Receiver) -> None
     await courier.close()
     assert (answer.status, answer.fault) == (None, "address_denied")
     assert receiver.connections == 0
+
+
+async def test_names_that_nobody_answers_for_keep_no_other_waiting(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look-up can't be broken off, so its thread is lost until the resolver gives up."""
+    given_up, asked = threading.Event(), socket.getaddrinfo
+
+    def silent(host: Any, *rest: Any, **more: Any) -> Any:
+        if "silent" not in str(host):
+            return asked(host, *rest, **more)
+        given_up.wait(30)
+        raise socket.gaierror
+
+    monkeypatch.setattr(socket, "getaddrinfo", silent)
+    courier = Courier(LOOPBACK)
+
+    def post(url: str) -> asyncio.Task[Any]:
+        sent = courier.post(url, receiver_id=uuid4(), headers=HEAD, body=BODY)
+        return asyncio.create_task(sent)
+
+    # Ten endpoints, eight messages to each.
+    waiting = [post(f"http://silent-{n % 10}.example.cn:{receiver.port}/") for n in range(80)]
+    await asyncio.sleep(0.1)
+    started = time.monotonic()
+    answer = await post(f"http://localhost:{receiver.port}/hooks")
+    took = time.monotonic() - started
+    given_up.set()
+    silence = await asyncio.gather(*waiting)
+    await courier.close()
+    assert (answer.status, answer.fault) == (200, None)
+    assert took < 3
+    assert {each.fault for each in silence} == {"name_unknown"}
 
 
 async def test_who_speaks_no_tls_or_shows_no_certificate_gets_nothing(receiver: Receiver) -> None:

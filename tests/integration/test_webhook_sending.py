@@ -7,6 +7,7 @@ that sends; the service's clock is moved by hand.
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Any, Literal
 from uuid import UUID, uuid4
 
 import pytest
@@ -18,7 +19,7 @@ from backend.kit.problem import Refusal
 from backend.webhook import service
 from backend.webhook.rules.delivery import LEASE
 from backend.webhook.rules.schedule import TRIES_MAX, longest_wait
-from tests.support.webhook_world import PUBLIC_ONLY, WebhookWorld, open_webhooks
+from tests.support.webhook_world import ORIGIN, PUBLIC_ONLY, WebhookWorld, open_webhooks
 
 
 @pytest.fixture
@@ -437,3 +438,53 @@ async def test_nothing_is_sent_to_an_address_inside(world: WebhookWorld) -> None
     (one,) = await world.tries(partner_id, delivery.delivery_id)
     assert (one.status, one.fault) == (None, "address_denied")
     assert receiver.requests == requests
+
+
+async def test_a_challenge_and_a_probe_are_open_once_an_endpoint(world: WebhookWorld) -> None:
+    """Else whoever may ask could have us send to somebody else's address without an end."""
+    partner_id, receiver = await world.add_partner(), await world.receive(behaviour="status:500")
+    endpoint_id = await world.add_endpoint(partner_id, receiver, is_verified=False)
+    open_ones = {await world.verify(partner_id, endpoint_id) for _ in range(20)}
+    assert len(open_ones) == 1
+    assert (await world.send_due(), receiver.requests) == (1, 1)
+    assert await world.verify(partner_id, endpoint_id) not in open_ones
+    receiver.behaviour = "ok"
+    assert await world.send_due() == 1
+
+    async def probe() -> UUID:
+        async with world.database.write() as tx:
+            return await service.probe(
+                tx,
+                partner_id=partner_id,
+                endpoint_id=endpoint_id,
+                origin=ORIGIN,
+                now=world.clock.now(),
+            )
+
+    assert len({await probe() for _ in range(20)}) == 1
+    assert await world.send_due() == 1
+
+
+async def test_what_an_operator_pauses_rests_whatever_it_rested_for_before(
+    world: WebhookWorld,
+) -> None:
+    """Also what its partner had paused: from then on only an operator lets it go on."""
+    partner_id, receiver = await world.add_partner(), await world.receive()
+    endpoint_id = await world.add_endpoint(partner_id, receiver)
+
+    async def let(action: Literal["pause", "resume"], by: Literal["partner", "operator"]) -> str:
+        async with world.database.write() as tx:
+            given: dict[str, Any] = {"partner_id": partner_id, "endpoint_id": endpoint_id, "by": by}
+            if action == "pause":
+                await service.pause(tx, **given)
+            else:
+                await service.resume(tx, **given, now=world.clock.now())
+        found = await world.endpoint(partner_id, endpoint_id)
+        return str(found.pause_reason)
+
+    assert await let("pause", "partner") == "partner"
+    assert await let("pause", "operator") == "operator"
+    assert await let("pause", "partner") == "operator"
+    with pytest.raises(Refusal, match="webhook_paused_by_operator"):
+        await let("resume", "partner")
+    assert await let("resume", "operator") == "None"

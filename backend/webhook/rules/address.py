@@ -44,21 +44,15 @@ _DENIED_NETWORKS = tuple(
         "198.51.100.0/24",
         "203.0.113.0/24",
         "224.0.0.0/3",  # multicast, reserved, broadcast
-        "::/96",  # unspecified, loopback, IPv4-compatible
-        "64:ff9b:1::/48",  # NAT64 for local use (RFC 8215)
-        "100::/64",
         "2001::/23",  # Teredo among others
         "2001:db8::/32",
         "2002::/16",  # 6to4
         "3fff::/20",
-        "5f00::/16",
-        "fc00::/7",
-        "fe80::/10",
-        "fec0::/10",
-        "ff00::/8",
     )
 )
 _NAT64 = ip_network("64:ff9b::/96")  # RFC 6052
+# All that IANA has given out for the internet; what lies outside of it leads somewhere else.
+_IPV6_GLOBAL = ip_network("2000::/3")
 
 
 class TargetPolicy(msgspec.Struct, frozen=True):
@@ -111,6 +105,8 @@ def is_allowed(address: Address, policy: TargetPolicy) -> bool:
             return is_allowed(inner, policy)
     if address.is_loopback:
         return policy.allow_loopback
+    if address.version == 6 and address not in _IPV6_GLOBAL:
+        return False
     denied = any(address in each for each in _DENIED_NETWORKS if each.version == address.version)
     return not denied and address.is_global and not address.is_multicast
 

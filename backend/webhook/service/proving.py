@@ -22,12 +22,15 @@ async def verify(
 ) -> UUID:
     """Have a signed challenge sent to an endpoint, to be answered with the same challenge.
 
-    Return the delivery's id; the endpoint is active once that is delivered. Raises Refusal
-    not_found.
+    Return the delivery's id; the endpoint is active once that is delivered. While one is open there
+    is no other: nobody has shown yet whose address that is. Raises Refusal not_found.
     """
     endpoint = await store.lock_endpoint(tx, endpoint_id)
     if endpoint is None or endpoint.partner_id != partner_id:
         raise Refusal("not_found")
+    open_one = await delivery_store.find_open(tx, endpoint_id, "ownership")
+    if open_one is not None:
+        return open_one
     return await _send(
         tx,
         partner_id=partner_id,
@@ -42,13 +45,17 @@ async def verify(
 async def probe(tx: Tx, *, partner_id: UUID, endpoint_id: UUID, origin: str, now: datetime) -> UUID:
     """Have a wrongly signed message sent to an endpoint, which must refuse it.
 
-    Return the delivery's id. Raises Refusal not_found or webhook_endpoint_unverified.
+    Return the delivery's id, or that of the one still open. Raises Refusal not_found or
+    webhook_endpoint_unverified.
     """
     endpoint = await store.lock_endpoint(tx, endpoint_id)
     if endpoint is None or endpoint.partner_id != partner_id:
         raise Refusal("not_found")
     if endpoint.state == "unverified":
         raise Refusal("webhook_endpoint_unverified")
+    open_one = await delivery_store.find_open(tx, endpoint_id, "probe")
+    if open_one is not None:
+        return open_one
     await store.start_probe(tx, endpoint_id, now)
     return await _send(
         tx,

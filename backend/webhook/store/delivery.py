@@ -199,6 +199,18 @@ async def find_delivery(tx: ReadTx, delivery_id: UUID) -> Delivery | None:
     )
 
 
+async def find_open(tx: Tx, endpoint_id: UUID, kind: str) -> UUID | None:
+    """Return the delivery of a kind that waits for an endpoint; of an endpoint that is held."""
+    return await tx.fetch_optional_value(
+        UUID,
+        """SELECT delivery_id FROM webhook_delivery
+           WHERE endpoint_id = $1 AND kind = $2 AND state = 'pending'
+           ORDER BY delivery_id LIMIT 1""",
+        endpoint_id,
+        kind,
+    )
+
+
 async def find_replayed(tx: Tx, delivery_id: UUID) -> Replayed | None:
     """Return what a replay repeats, and hold it: its endpoint can't go meanwhile."""
     return await tx.fetch_optional(

@@ -106,10 +106,11 @@ async def save_secrets(tx: Tx, endpoint_id: UUID, secrets_sealed: bytes) -> None
 
 
 async def pause(tx: Tx, endpoint_id: UUID, reason: PauseReason) -> bool:
-    """Pause an endpoint; False unless it was active."""
+    """Pause an endpoint; False unless it was active, or an operator takes the pause over."""
     touched = await tx.execute(
         """UPDATE webhook_endpoint SET state = 'paused', pause_reason = $2
-           WHERE endpoint_id = $1 AND state = 'active'""",
+           WHERE endpoint_id = $1
+               AND (state = 'active' OR (state = 'paused' AND $2 = 'operator'))""",
         endpoint_id,
         reason,
     )
