@@ -410,3 +410,81 @@ async def test_leaving_the_service_while_the_seat_comes_leaves_nothing_behind(ci
         assert await enrolled_in(city) == set()
         assert await city.seats() == (1, 0)
         assert await city.count("waiting") == 0
+
+
+async def test_who_goes_away_at_the_very_moment_is_not_enrolled_and_the_next_one_is(
+    city: City,
+) -> None:
+    (holder,) = await full(city)
+    first, second = await city.person(), await city.person()
+    placed = await wait(city, first.subject_id)
+    assert isinstance(placed, Waiting)
+    assert isinstance(await wait(city, second.subject_id), Waiting)
+    await leave_all(city, [holder])
+    async with city.house.database.write() as tx:
+        await service.leave_waiting(tx, subject_id=first.subject_id, waiting_id=placed.waiting_id)
+        working = asyncio.ensure_future(work(city))
+        await asyncio.sleep(0.3)  # it has found them waiting, and waits for this transaction
+        assert not working.done()
+    await working
+    assert await enrolled_in(city) == {second.subject_id}
+
+
+async def test_where_enrolling_opens_identity_numbers_no_more_are_looked_at_than_seats(
+    city: City,
+) -> None:
+    holder = await city.person(enrols=["library"])
+    enrol = '[enrol]\nfact = "context.age"\nat_least = 1\n\n[rule]'
+    await publish_next(city, **{"seats = 200000": "seats = 1", "[rule]": enrol})
+    people = [await city.person() for _ in range(3)]
+    for person in people:
+        assert (await city.call(person, "POST", ENROLMENTS, WAITING)).status_code == 202
+    async with city.house.database.write() as tx:
+        for person in people[:2]:
+            await set_facts(tx, person.subject_id, {**GOOD, "score": 1})
+    offer = (await city.call(holder, "GET", "/v1/me/programmes/library")).json()
+    await city.call(holder, "DELETE", f"{ENROLMENTS}/{offer['enrolment']['enrolment_id']}")
+    assert await work(city) == 3, "one person an event"
+    assert await state_of(city, people[2]) == ("enrolled", False)
+
+
+async def test_a_grant_that_another_programme_excludes_waits_until_that_one_is_left(
+    city: City,
+) -> None:
+    async with city.house.database.write() as tx:
+        for code in ("rental", "transit"):
+            found = await service.find_programme(tx, programme_code=code)
+            assert found is not None
+            document = msgspec.structs.replace(
+                found.programme.document, version=99, exclusive_group="deposit"
+            )
+            changed = msgspec.structs.replace(
+                found.programme, document=document, digest=uuid4().bytes * 2
+            )
+            await service.publish(tx, programme=changed, now=city.clock.now())
+    person = await city.person(
+        facts={**GOOD, "indicator.transit_fares_unpaid": 9}, enrols=["rental"]
+    )
+    for _ in range(2):
+        async with city.house.database.write() as tx:
+            await service.apply_case(
+                tx,
+                subject_id=person.subject_id,
+                programme_code="transit",
+                case_id=uuid4(),
+                vault=city.house.vault,
+                now=city.clock.now(),
+            )
+    assert await city.count("waiting") == 1
+    shown = (await city.call(person, "GET", "/v1/me/programmes/transit")).json()
+    assert shown["waiting"]["is_granted"]
+    body = {"programme": "transit"}
+    refused = await city.call(person, "POST", ENROLMENTS, body)
+    assert refused.json()["code"] == "enrolment_excluded"
+    rental = (await city.call(person, "GET", "/v1/me/programmes/rental")).json()["enrolment"]
+    await city.call(person, "DELETE", f"{ENROLMENTS}/{rental['enrolment_id']}")
+    made = await city.call(person, "POST", ENROLMENTS, body)
+    assert made.status_code == 201, made.text
+    shown = (await city.call(person, "GET", "/v1/me/programmes/transit")).json()
+    assert shown["enrolment"]["granted_by_case_id"]
+    assert (shown["missing"], shown["waiting"]) == ([], None)
