@@ -17,10 +17,14 @@ from backend.programme.rules.offer import (
     Offer,
     OfferState,
     Seats,
+    Waiting,
     check_enrolment,
     decide_offer,
+    helps_with,
+    people_told,
 )
 from backend.programme.service import packaged_documents, packaged_vocabulary
+from backend.score.rules.advice import Help
 
 NOW = datetime(2026, 11, 20, 2, tzinfo=UTC)
 DAY = date(2026, 11, 20)
@@ -169,3 +173,51 @@ def test_the_refusal_says_what_is_missing() -> None:
             ]
         }
     ]
+
+
+def help_with(indicator: str, dimension: str, gain_points: int) -> Help:
+    return Help(indicator, dimension, gain_points, "", "", [], [])
+
+
+HELPS = [
+    help_with("tax_level", "economic", 40),
+    help_with("volunteer_hours", "civic", 30),
+    help_with("blood_donations", "civic", 20),
+    help_with("library_returns", "performance", 10),
+]
+
+
+@pytest.mark.parametrize(
+    ("facts", "told"),
+    [
+        ({**GOOD, "score": 1}, ["tax_level", "volunteer_hours", "blood_donations"]),
+        ({**GOOD, "indicator.library_returns": 0}, ["volunteer_hours", "library_returns"]),
+        (
+            {**GOOD, "score": 1, "indicator.library_returns": 0},
+            ["volunteer_hours", "library_returns", "tax_level"],
+        ),
+        ({**GOOD, "indicator.library_overdue": 3}, []),
+        (GOOD, []),
+    ],
+)
+def test_what_helps_is_about_what_is_missing_and_what_the_rule_asks_comes_first(
+    facts: dict[str, int], told: list[str]
+) -> None:
+    found = helps_with(offer(facts=facts).missing, HELPS)
+    assert [each.indicator for each in found] == told
+
+
+def test_what_a_person_granted_lacks_nothing() -> None:
+    granted = msgspec.structs.replace(ENROLMENT, granted_by_case_id=UUID(int=3))
+    found = offer(enrolment=granted, facts={})
+    assert (found.state, found.missing, found.can_ask) == (OfferState.ENROLLED, [], False)
+    place = Waiting(UUID(int=4), "library", NOW, UUID(int=3), 0)
+    found = offer(waiting=place, facts={}, seats=Seats(10, 10))
+    assert (found.state, found.missing) == (OfferState.SOLD_OUT, [])
+    found = offer(waiting=msgspec.structs.replace(place, granted_by_case_id=None), facts={})
+    assert (found.state, found.can_ask) == (OfferState.NOT_YET, True)
+
+
+@pytest.mark.parametrize(("people", "told"), [(0, 0), (19, 0), (20, 20), (45, 40)])
+def test_people_are_told_in_whole_twenties(people: int, told: int) -> None:
+    assert people_told(people) == told
