@@ -19,8 +19,9 @@ from litestar.routes import HTTPRoute
 from backend.app import build_app
 from backend.kit.clock import FixedClock
 from backend.kit.postgres import Database
-from tests.support.order_world import Shop
-from tests.support.programme_world import City, Person, open_city
+from tests.support.order_world import ORDERS, Shop
+from tests.support.programme_world import GOOD, City, Person, open_city
+from tests.support.world import problem_of
 
 POOL_SIZE = 10
 # Who calls: the session or token, and the proof's marker, each a statement by itself.
@@ -133,3 +134,34 @@ async def test_every_answer_says_once_what_no_handler_has_to(city: City) -> None
         answer = await city.http.get(path)
         for name in ("x-request-id", "x-content-type-options"):
             assert len(answer.headers.get_list(name)) == 1, (path, name)
+
+
+async def test_a_no_to_an_order_asks_the_same_whatever_the_cause(city: City) -> None:
+    """Rule, enrolment, exposure, share of the budget: the same statements, so about the same time.
+
+    What is locked for one cause alone would also wait for it alone.
+    """
+    shop = await Shop.of(city, "city-rental")
+    people = {
+        "not eligible": await city.person(facts={**GOOD, "score": 400}),
+        "not enrolled": await city.person(),
+        "exposure": await city.person(facts={**GOOD, "score": 650}, enrols=["rental"]),
+        "share of the budget": await city.person(enrols=["rental"]),
+    }
+    # 3,000 yuan in all are open to one, the other's share of the budget is 4,000 yuan.
+    for cause, second in (("exposure", 100_000), ("share of the budget", 200_000)):
+        opener = await shop.opener(people[cause], "rental")
+        for number, amount in enumerate((200_000, second)):
+            assert await shop.open(opener, f"n-{number}", amount) is not None
+    asked = {"programme": "rental", "amount_fen": 20_000}
+    sent = {}
+    for cause, person in people.items():
+        token = await shop.token(person, "rental")
+        # Once for what the process remembers, and once more to be heard.
+        await shop.call("POST", ORDERS, {**asked, "reference": "R-1"}, token=token)
+        async with listening(city.house.database) as words:
+            answer = await shop.call("POST", ORDERS, {**asked, "reference": "R-2"}, token=token)
+        problem_of(answer, 409, "benefit_unavailable")
+        sent[cause] = words
+    first = sent["not eligible"]
+    assert {cause: words for cause, words in sent.items() if words != first} == {}, first

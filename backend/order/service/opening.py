@@ -29,7 +29,7 @@ from backend.programme.rules.eligibility import (
     LookRaced,
     LooksSpent,
 )
-from backend.programme.service import promise
+from backend.programme.service import budget, promise
 
 # Another process took the number of this look; each try sees one more of theirs.
 _ATTEMPTS_MAX = 8
@@ -59,37 +59,26 @@ async def open_order(
     rules.check_asked(asked, consent)
     # Before anything else is locked: leaving takes it first, too.
     participation = await citizen.hold_participation(tx, subject_id=opener.subject_id)
-    if participation is None:
-        # Nothing is kept of whoever doesn't take part; the answer is decided as any other.
-        answer = await _decide(tx, opener, asked, vault=vault, now=now)
-        assert not answer.eligible, "nobody is eligible without taking part"
-        return None
-    # Orders of one citizen are opened one after another: whoever waited sees what was first.
-    open_now = await store.lock_exposure(tx, opener.subject_id)
+    open_fen = await _hold_exposure(tx, opener, takes_part=participation is not None)
     known = await _find_known(tx, opener, asked)
     if known is not None:
         return known
     answer = await _decide(tx, opener, asked, vault=vault, now=now)
-    if not answer.eligible:
-        return None
-    assert answer.decision_id is not None, "a yes can be proved"
-    promised = await promise.get_decided_version(
-        tx, subject_id=opener.subject_id, decision_id=answer.decision_id
-    )
-    terms, cap_fen = promised.document.order, rules.cap_fen_of(promised.document.benefit)
-    if terms is None or cap_fen is None:
-        return None
+    assert participation is not None or not answer.eligible, "who takes no part is not eligible"
+    # Whatever the cause of a no, everything is looked at: a no is not told from another by a clock.
+    promised = await _promised(tx, opener, asked, answer)
     limit = await holding.exposure_limit(tx, subject_id=opener.subject_id)
-    credit = rules.credit_of(
-        asked,
-        Allowance(
-            cap_fen=cap_fen,
-            order_max_fen=terms.amount_max_fen,
-            consent_max_fen=consent.amount_max_fen,
-            free_fen=exposure_rules.free_fen(open_now.open_fen, limit),
-        ),
+    free_fen = exposure_rules.free_fen(open_fen, limit)
+    credit = _credit_of(asked, consent, promised, free_fen=free_fen)
+    has_room = await budget.has_room(
+        tx,
+        subject_id=opener.subject_id,
+        programme=promised,
+        partner_id=opener.partner_id,
+        amount_fen=credit or asked.amount_fen,
+        now=now,
     )
-    if credit == 0:
+    if answer.decision_id is None or credit == 0 or not has_room:
         return None
     order = await _create(
         tx,
@@ -98,7 +87,7 @@ async def open_order(
         promised=promised,
         credit_fen=credit,
         decision_id=answer.decision_id,
-        at_once=_starts_at_once(terms, consent),
+        at_once=_starts_at_once(promised.document.order, consent),
         now=now,
     )
     if order is None:
@@ -108,8 +97,46 @@ async def open_order(
     return order
 
 
-def _starts_at_once(terms: OrderTerms, consent: OrderConsent) -> bool:
-    return terms.confirm == "consent" and consent.confirm == "consent"
+async def _hold_exposure(tx: Tx, opener: Opener, *, takes_part: bool) -> int:
+    """Return how much stands for a citizen; nothing is kept of whoever doesn't take part.
+
+    Orders of one citizen are opened one after another: whoever waited sees what was first.
+    """
+    if takes_part:
+        return (await store.lock_exposure(tx, opener.subject_id)).open_fen
+    found = await store.find_exposure(tx, opener.subject_id)
+    return 0 if found is None else found.open_fen
+
+
+async def _promised(tx: Tx, opener: Opener, asked: Asked, answer: EligibilityAnswer) -> Programme:
+    """Return the version a yes was decided by; for a no, the one in force."""
+    if answer.decision_id is not None:
+        return await promise.get_decided_version(
+            tx, subject_id=opener.subject_id, decision_id=answer.decision_id
+        )
+    found = await programme.find_programme(tx, programme_code=asked.programme_code)
+    assert found is not None, "what was decided about is a programme"
+    return found.programme
+
+
+def _credit_of(asked: Asked, consent: OrderConsent, promised: Programme, *, free_fen: int) -> int:
+    """Return the part that credit stands for; 0 when there is no room, or none takes orders."""
+    terms, cap_fen = promised.document.order, rules.cap_fen_of(promised.document.benefit)
+    if terms is None or cap_fen is None:
+        return 0
+    return rules.credit_of(
+        asked,
+        Allowance(
+            cap_fen=cap_fen,
+            order_max_fen=terms.amount_max_fen,
+            consent_max_fen=consent.amount_max_fen,
+            free_fen=free_fen,
+        ),
+    )
+
+
+def _starts_at_once(terms: OrderTerms | None, consent: OrderConsent) -> bool:
+    return terms is not None and terms.confirm == "consent" and consent.confirm == "consent"
 
 
 async def _find_known(tx: Tx, opener: Opener, asked: Asked) -> Order | None:
@@ -160,9 +187,9 @@ async def _create(
 ) -> Order | None:
     """Reserve and write an order, and tell of it; None when the budget has no room."""
     confirm_by = now + rules.CONFIRM_WITHIN
-    budget = promised.document.budget
+    bounds = promised.document.budget
     until = holding.reserved_until(
-        None if budget is None else budget.reservation_minutes, confirm_by=confirm_by, now=now
+        None if bounds is None else bounds.reservation_minutes, confirm_by=confirm_by, now=now
     )
     reservation_id = await holding.reserve(
         tx,

@@ -38,6 +38,30 @@ EXPIRED_AT_ONCE = 100
 DAYS_SHOWN, MONTHS_SHOWN = timedelta(days=31), timedelta(days=366)
 
 
+async def has_room(
+    tx: ReadTx,
+    *,
+    subject_id: UUID,
+    programme: Programme,
+    partner_id: UUID,
+    amount_fen: int,
+    now: datetime,
+) -> bool:
+    """Say whether an amount could be reserved at this moment; `reserve` has the last word.
+
+    It holds nothing, so that a no keeps nobody waiting.
+    """
+    document = programme.document
+    balances = await store.find_balances(
+        tx,
+        document.code,
+        rules.buckets_of(partner_id, city_date(now)),
+        subject_id=subject_id,
+        citizen=rules.limit_of(document.budget, "citizen"),
+    )
+    return rules.find_spent(balances, amount_fen) is None
+
+
 async def reserve(
     tx: Tx,
     *,

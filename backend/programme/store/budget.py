@@ -69,6 +69,35 @@ async def lock_balances(tx: Tx, programme_code: str, buckets: Sequence[Bucket]) 
     )
 
 
+async def find_balances(
+    tx: ReadTx,
+    programme_code: str,
+    buckets: Sequence[Bucket],
+    *,
+    subject_id: UUID,
+    citizen: Limit,
+) -> list[Balance]:
+    """Return the balances of these buckets there are, and last the citizen's own by a limit."""
+    return await tx.fetch_all(
+        Balance,
+        """SELECT programme_code, span, bucket, limit_fen, limit_uses, reserved_fen, settled_fen,
+                  uses, revision
+           FROM unnest($2::text[], $3::text[]) AS wanted (span, bucket)
+           JOIN budget USING (span, bucket) WHERE programme_code = $1
+           UNION ALL
+           SELECT $1, 'citizen', '', $5, $6, coalesce(reserved_fen, 0), coalesce(settled_fen, 0),
+                  coalesce(uses, 0), 0
+           FROM (VALUES ($4::uuid, $1)) AS asked (subject_id, programme_code)
+           LEFT JOIN citizen_budget USING (subject_id, programme_code)""",
+        programme_code,
+        [bucket.span for bucket in buckets],
+        [bucket.name for bucket in buckets],
+        subject_id,
+        citizen.amount_fen,
+        citizen.uses,
+    )
+
+
 async def list_balances(tx: ReadTx, programme_code: str, day: date, month: date) -> list[Balance]:
     """Return a programme's balances: as a whole, by partner, by day and by month from these on."""
     return await tx.fetch_all(
