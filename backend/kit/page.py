@@ -55,7 +55,8 @@ def decode_cursor(cursor: str, *, parts: int) -> tuple[str, ...]:
         key = msgspec.json.decode(decoded, type=tuple[str, ...])
     except (UnicodeEncodeError, binascii.Error, msgspec.DecodeError, ValueError):
         raise Refusal("cursor_invalid") from None
-    if len(key) != parts:
+    # No text of ours holds a NUL, and PostgreSQL takes none.
+    if len(key) != parts or any("\0" in part for part in key):
         raise Refusal("cursor_invalid")
     return key
 
