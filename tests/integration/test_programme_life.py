@@ -262,6 +262,26 @@ class Told(msgspec.Struct):
     payload: dict[str, Any]
 
 
+async def test_partners_are_told_when_a_version_lets_an_ended_programme_run_again(
+    tx: Tx, vault: Vault
+) -> None:
+    await service.publish_packaged(tx, now=NOW)
+    await partner.add_partner(
+        tx, code="city-library", name_zh="甲", name_en="A", kind="merchant", now=NOW
+    )
+    await service.end(tx, programme_code="library", by=ANN, reason=WHY, now=NOW)
+    await hand_in(tx, library())
+    await approve(tx, (await look(tx, vault)).dry_run.dry_run_id)
+    await hand_in(tx, library(4), version=4)
+    await approve(tx, (await look(tx, vault, 4)).dry_run.dry_run_id, 4)
+    rows = await tx.fetch_all(
+        Told, "SELECT payload FROM outbox WHERE topic = 'webhook.message' ORDER BY event_id"
+    )
+    told = [(row.payload["topic"], row.payload["sequence"]) for row in rows]
+    assert [topic for topic, _ in told] == ["programme.ended", "programme.resumed"]
+    assert told[0][1] < told[1][1]
+
+
 async def test_a_dry_run_is_what_the_service_signed_and_all_of_it(tx: Tx, vault: Vault) -> None:
     await service.publish_packaged(tx, now=NOW)
     await service.draft(tx, text=library(), by=ANN, reason=WHY, now=NOW)

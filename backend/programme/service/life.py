@@ -90,9 +90,10 @@ async def approve(
     """Bring a submitted version live, by somebody else than wrote or submitted it.
 
     It is proved again, by the catalogue and the scorecard of this moment. Who is enrolled keeps
-    the version they were promised. Raises Refusal programme_unknown, programme_step_impossible,
-    programme_self_decision, programme_dry_run_unfit (why), programme_document_invalid (faults),
-    programme_version_taken, programme_seats_taken, budget_below_reserved.
+    the version they were promised. A programme that had ended runs again, and its partners are told
+    so. Raises Refusal programme_unknown, programme_step_impossible, programme_self_decision,
+    programme_dry_run_unfit (why), programme_document_invalid (faults), programme_version_taken,
+    programme_seats_taken, budget_below_reserved.
     """
     found = await _locked(tx, code, version)
     rules.check_decision(found, by=by.login, step="approve")
@@ -120,6 +121,9 @@ async def approve(
     await set_limits(tx, programme=programme, by_whom=by.login, reason=reason, now=now)
     facts = {"dry_run_id": str(dry_run_id), "digest": found.digest.hex()}
     await _note_version(tx, found, "approved", by=by, reason=reason, now=now, facts=facts)
+    if live is not None and live.is_ended:
+        stepped = await store.get_step(tx, code)
+        await _tell_partners(tx, programme, "resume", revision=stepped.revision, now=now)
     return await get_version(tx, code=code, version=version)
 
 
@@ -149,6 +153,8 @@ async def end(tx: Tx, *, programme_code: str, by: Actor, reason: str, now: datet
     Ending twice is nothing. A higher version, approved, lets it run again. Raises Refusal
     programme_unknown.
     """
+    # Whoever approves a version at this moment sees that it has ended, or ends it afterwards.
+    await store.lock_programme(tx, programme_code)
     stepped = await store.end_programme(tx, programme_code, now)
     if stepped is not None:
         await waiting_store.delete_of_programme(tx, programme_code)
@@ -214,21 +220,28 @@ async def _stepped(
             raise Refusal("programme_step_impossible", state="ended", step=step)
         return
     programme = (await programmes_by_digest(tx, {stepped.digest}))[stepped.digest]
-    for partner in await store.list_partners(tx, programme.document.partners):
-        await webhook.emit_message(
-            tx,
-            partner_id=partner.partner_id,
-            topic=_TOPICS[step],
-            object_id=rules.programme_id(code),
-            sequence=stepped.revision,
-            facts={"programme": code},
-            now=now,
-        )
+    await _tell_partners(tx, programme, step, revision=stepped.revision, now=now)
     if _TOPICS[step] in NOTICE_TOPICS:
         await announce(tx, programme_code=code, topic=_TOPICS[step], now=now)
     await ledger.note_action(
         tx, by=by, action=_TOPICS[step], thing=f"programme:{code}", reason=reason, now=now
     )
+
+
+async def _tell_partners(
+    tx: Tx, programme: Programme, step: str, *, revision: int, now: datetime
+) -> None:
+    document = programme.document
+    for partner in await store.list_partners(tx, document.partners):
+        await webhook.emit_message(
+            tx,
+            partner_id=partner.partner_id,
+            topic=_TOPICS[step],
+            object_id=rules.programme_id(document.code),
+            sequence=revision,
+            facts={"programme": document.code},
+            now=now,
+        )
 
 
 async def _note(

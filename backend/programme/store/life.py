@@ -242,6 +242,15 @@ async def end_programme(tx: Tx, programme_code: str, ended_at: datetime) -> Step
     )
 
 
+async def get_step(tx: ReadTx, programme_code: str) -> Stepped:
+    """Return where a programme is in its life."""
+    return await tx.fetch_one(
+        Stepped,
+        """SELECT revision, digest FROM programme WHERE programme_code = $1""",
+        programme_code,
+    )
+
+
 async def list_partners(tx: ReadTx, codes: list[str]) -> list[PartnerRow]:
     """Return the partners that are registered, of those a programme lists."""
     return await tx.fetch_all(
