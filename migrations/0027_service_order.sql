@@ -22,6 +22,8 @@ CREATE TABLE service_order (
     -- What was at risk when it was opened, what is now, and the part that credit stands for; the
     -- rest is the citizen's own money. Amounts only go down.
     opened_fen bigint NOT NULL,
+    -- Whether the partner took a part too: asked again under its number, it asks for the same.
+    accepts_partial boolean NOT NULL,
     amount_fen bigint NOT NULL CHECK (amount_fen BETWEEN 1 AND opened_fen),
     credit_fen bigint NOT NULL CHECK (credit_fen BETWEEN 1 AND amount_fen),
     settled_fen bigint CHECK (settled_fen BETWEEN 0 AND credit_fen),

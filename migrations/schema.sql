@@ -978,6 +978,7 @@ CREATE TABLE public.service_order (
     state text NOT NULL,
     confirmed_by text,
     opened_fen bigint NOT NULL,
+    accepts_partial boolean NOT NULL,
     amount_fen bigint NOT NULL,
     credit_fen bigint NOT NULL,
     settled_fen bigint,

@@ -139,10 +139,10 @@ async def order_and_owe(tx: Tx, subject_id: UUID, partner_id: UUID) -> None:
         """INSERT INTO service_order
              (subject_id, order_id, partner_id, client_id, consent_id, programme_code,
               programme_version, decision_id, reservation_id, reference, state, confirmed_by,
-              opened_fen, amount_fen, credit_fen, settled_fen, performance, revision, created_at,
-              confirm_by, activated_at, ended_at)
+              opened_fen, accepts_partial, amount_fen, credit_fen, settled_fen, performance,
+              revision, created_at, confirm_by, activated_at, ended_at)
            VALUES ($1, $2, $3, 'x', $2, 'library', 1, $2, $2, 'n-1', 'completed', 'citizen',
-                   100, 100, 100, 0, 'open_obligation', 4, $4, $4, $4, $4)""",
+                   100, false, 100, 100, 0, 'open_obligation', 4, $4, $4, $4, $4)""",
         subject_id,
         order_id,
         partner_id,

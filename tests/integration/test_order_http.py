@@ -173,6 +173,9 @@ async def test_the_same_reference_is_the_same_order(city: City, shop: Shop) -> N
     assert await budget_of(city, "rental") == Sum(20_000, 0, 1)
     other = await shop.call("POST", ORDERS, {**RENTAL, "amount_fen": 20_001}, token=token)
     problem_of(other, 422, "order_reference_taken")
+    # A partner that wants all or nothing is never given an order for a part.
+    other = await shop.call("POST", ORDERS, {**RENTAL, "accepts_partial": True}, token=token)
+    problem_of(other, 422, "order_reference_taken")
     # Lowered since: what it was opened with is what counts.
     path = f"{ORDERS}/{first.json()['order_id']}"
     await shop.call("POST", f"{path}/amount", {"amount_fen": 10_000})

@@ -53,6 +53,7 @@ def order_of(amount_fen: int, credit_fen: int) -> Order:
             state=State.CREATED,
             confirmed_by=None,
             opened_fen=amount_fen,
+            accepts_partial=False,
             amount_fen=amount_fen,
             credit_fen=credit_fen,
             settled_fen=None,
@@ -214,5 +215,9 @@ def test_the_same_content_is_the_same_order() -> None:
     order = order_of(100, 100)
     lowered = rules.lowered(order, 50)
     rules.check_same(lowered, Asked("rental", "R-1", 100, False))
-    for other in (Asked("transit", "R-1", 100, False), Asked("rental", "R-1", 50, False)):
+    for other in (
+        Asked("transit", "R-1", 100, False),
+        Asked("rental", "R-1", 50, False),
+        Asked("rental", "R-1", 100, True),
+    ):
         assert tried(rules.check_same, lowered, other) == "order_reference_taken"

@@ -49,6 +49,7 @@ class Order(msgspec.Struct, frozen=True):
     state: str
     confirmed_by: ConfirmedBy | None
     opened_fen: int
+    accepts_partial: bool
     amount_fen: int
     credit_fen: int
     settled_fen: int | None
@@ -115,8 +116,8 @@ def check_asked(asked: Asked, consent: OrderConsent) -> None:
 
 def check_same(order: Order, asked: Asked) -> None:
     """Raise Refusal order_reference_taken unless an order is what is asked for once more."""
-    known = (order.programme_code, order.opened_fen)
-    if known != (asked.programme_code, asked.amount_fen):
+    known = (order.programme_code, order.opened_fen, order.accepts_partial)
+    if known != (asked.programme_code, asked.amount_fen, asked.accepts_partial):
         raise Refusal("order_reference_taken")
 
 

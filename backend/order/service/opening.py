@@ -217,6 +217,7 @@ async def _create(
             state=State.CREATED,
             confirmed_by=None,
             opened_fen=asked.amount_fen,
+            accepts_partial=asked.accepts_partial,
             amount_fen=asked.amount_fen,
             credit_fen=credit_fen,
             settled_fen=None,

@@ -15,9 +15,10 @@ async def insert_order(tx: Tx, order: Order) -> None:
         """INSERT INTO service_order
              (subject_id, order_id, partner_id, client_id, consent_id, programme_code,
               programme_version, decision_id, reservation_id, reference, state, confirmed_by,
-              opened_fen, amount_fen, credit_fen, revision, created_at, confirm_by, activated_at)
+              opened_fen, accepts_partial, amount_fen, credit_fen, revision, created_at,
+              confirm_by, activated_at)
            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-                   $18, $19)""",
+                   $18, $19, $20)""",
         order.subject_id,
         order.order_id,
         order.partner_id,
@@ -31,6 +32,7 @@ async def insert_order(tx: Tx, order: Order) -> None:
         str(order.state),
         order.confirmed_by,
         order.opened_fen,
+        order.accepts_partial,
         order.amount_fen,
         order.credit_fen,
         order.revision,
@@ -76,8 +78,8 @@ async def find_by_reference(
         Order,
         """SELECT subject_id, order_id, partner_id, client_id, consent_id, programme_code,
                   programme_version, decision_id, reservation_id, reference, state, confirmed_by,
-                  opened_fen, amount_fen, credit_fen, settled_fen, performance, revision,
-                  created_at, confirm_by, activated_at, ended_at
+                  opened_fen, accepts_partial, amount_fen, credit_fen, settled_fen, performance,
+                  revision, created_at, confirm_by, activated_at, ended_at
            FROM service_order
            WHERE subject_id = $1 AND partner_id = $2 AND reference = $3""",
         subject_id,
@@ -92,8 +94,8 @@ async def find_of_citizen(tx: ReadTx, subject_id: UUID, order_id: UUID) -> Order
         Order,
         """SELECT subject_id, order_id, partner_id, client_id, consent_id, programme_code,
                   programme_version, decision_id, reservation_id, reference, state, confirmed_by,
-                  opened_fen, amount_fen, credit_fen, settled_fen, performance, revision,
-                  created_at, confirm_by, activated_at, ended_at
+                  opened_fen, accepts_partial, amount_fen, credit_fen, settled_fen, performance,
+                  revision, created_at, confirm_by, activated_at, ended_at
            FROM service_order WHERE subject_id = $1 AND order_id = $2""",
         subject_id,
         order_id,
@@ -106,8 +108,8 @@ async def find_of_partner(tx: ReadTx, partner_id: UUID, order_id: UUID) -> Order
         Order,
         """SELECT subject_id, order_id, partner_id, client_id, consent_id, programme_code,
                   programme_version, decision_id, reservation_id, reference, state, confirmed_by,
-                  opened_fen, amount_fen, credit_fen, settled_fen, performance, revision,
-                  created_at, confirm_by, activated_at, ended_at
+                  opened_fen, accepts_partial, amount_fen, credit_fen, settled_fen, performance,
+                  revision, created_at, confirm_by, activated_at, ended_at
            FROM service_order WHERE partner_id = $1 AND order_id = $2""",
         partner_id,
         order_id,
@@ -120,8 +122,8 @@ async def lock_order(tx: Tx, subject_id: UUID, order_id: UUID) -> Order | None:
         Order,
         """SELECT subject_id, order_id, partner_id, client_id, consent_id, programme_code,
                   programme_version, decision_id, reservation_id, reference, state, confirmed_by,
-                  opened_fen, amount_fen, credit_fen, settled_fen, performance, revision,
-                  created_at, confirm_by, activated_at, ended_at
+                  opened_fen, accepts_partial, amount_fen, credit_fen, settled_fen, performance,
+                  revision, created_at, confirm_by, activated_at, ended_at
            FROM service_order WHERE subject_id = $1 AND order_id = $2 FOR UPDATE""",
         subject_id,
         order_id,
@@ -134,8 +136,8 @@ async def lock_all(tx: Tx, subject_id: UUID) -> list[Order]:
         Order,
         """SELECT subject_id, order_id, partner_id, client_id, consent_id, programme_code,
                   programme_version, decision_id, reservation_id, reference, state, confirmed_by,
-                  opened_fen, amount_fen, credit_fen, settled_fen, performance, revision,
-                  created_at, confirm_by, activated_at, ended_at
+                  opened_fen, accepts_partial, amount_fen, credit_fen, settled_fen, performance,
+                  revision, created_at, confirm_by, activated_at, ended_at
            FROM service_order WHERE subject_id = $1 ORDER BY order_id FOR UPDATE""",
         subject_id,
     )
@@ -147,8 +149,8 @@ async def list_overdue(tx: ReadTx, now: datetime, *, limit: int) -> list[Order]:
         Order,
         """SELECT subject_id, order_id, partner_id, client_id, consent_id, programme_code,
                   programme_version, decision_id, reservation_id, reference, state, confirmed_by,
-                  opened_fen, amount_fen, credit_fen, settled_fen, performance, revision,
-                  created_at, confirm_by, activated_at, ended_at
+                  opened_fen, accepts_partial, amount_fen, credit_fen, settled_fen, performance,
+                  revision, created_at, confirm_by, activated_at, ended_at
            FROM service_order WHERE state = 'created' AND confirm_by <= $1
            ORDER BY confirm_by, order_id LIMIT $2""",
         now,
@@ -164,8 +166,8 @@ async def list_of_citizen(
         Order,
         """SELECT subject_id, order_id, partner_id, client_id, consent_id, programme_code,
                   programme_version, decision_id, reservation_id, reference, state, confirmed_by,
-                  opened_fen, amount_fen, credit_fen, settled_fen, performance, revision,
-                  created_at, confirm_by, activated_at, ended_at
+                  opened_fen, accepts_partial, amount_fen, credit_fen, settled_fen, performance,
+                  revision, created_at, confirm_by, activated_at, ended_at
            FROM service_order
            WHERE subject_id = $1 AND ($2::uuid IS NULL OR order_id < $2)
            ORDER BY order_id DESC LIMIT $3""",
@@ -183,8 +185,8 @@ async def list_of_partner(
         Order,
         """SELECT subject_id, order_id, partner_id, client_id, consent_id, programme_code,
                   programme_version, decision_id, reservation_id, reference, state, confirmed_by,
-                  opened_fen, amount_fen, credit_fen, settled_fen, performance, revision,
-                  created_at, confirm_by, activated_at, ended_at
+                  opened_fen, accepts_partial, amount_fen, credit_fen, settled_fen, performance,
+                  revision, created_at, confirm_by, activated_at, ended_at
            FROM service_order
            WHERE partner_id = $1 AND ($2::uuid IS NULL OR order_id < $2)
            ORDER BY order_id DESC LIMIT $3""",
