@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from random import Random
 from typing import Any
-from uuid import UUID
 
 import msgspec
 import pytest
@@ -44,13 +43,11 @@ VERSION = Version(
     published_at=None,
 )
 FACTS = DryRunFacts(
-    dry_run_id=UUID(int=1),
     programme_code="library",
     version=3,
     digest=b"a" * 32,
     live_digest=b"b" * 32,
     scorecard_version="2026-2",
-    made_by="ann",
     made_at=NOW - timedelta(hours=24),
     is_sound=True,
 )

@@ -69,13 +69,11 @@ class ListedVersion(msgspec.Struct, frozen=True, kw_only=True):
 class DryRunFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What an approval rests on: of which text, beside which live one, by which scorecard."""
 
-    dry_run_id: UUID
     programme_code: str
     version: int
     digest: bytes
     live_digest: bytes | None
     scorecard_version: str
-    made_by: str
     made_at: datetime
     is_sound: bool
 

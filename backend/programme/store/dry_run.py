@@ -26,18 +26,6 @@ class DryRunRow(msgspec.Struct, frozen=True, kw_only=True):
     made_at: datetime
 
 
-class _FactsRow(msgspec.Struct, frozen=True, kw_only=True):
-    dry_run_id: UUID
-    programme_code: str
-    version: int
-    digest: bytes
-    live_digest: bytes | None
-    scorecard_version: str
-    made_by: str
-    made_at: datetime
-    is_sound: bool
-
-
 async def insert_dry_run(tx: Tx, row: DryRunRow) -> None:
     """Keep a dry run."""
     await tx.execute(
@@ -85,12 +73,10 @@ async def list_dry_runs(tx: ReadTx, programme_code: str, version: int) -> list[D
 
 async def find_facts(tx: ReadTx, dry_run_id: UUID) -> DryRunFacts | None:
     """Return what an approval rests on of a dry run, or None."""
-    row = await tx.fetch_optional(
-        _FactsRow,
-        """SELECT dry_run_id, programme_code, version, digest, live_digest, scorecard_version,
-                  made_by, made_at,
+    return await tx.fetch_optional(
+        DryRunFacts,
+        """SELECT programme_code, version, digest, live_digest, scorecard_version, made_at,
                   NOT jsonb_path_exists(document, '$.checks[*].faults[*]') AS is_sound
            FROM programme_dry_run WHERE dry_run_id = $1""",
         dry_run_id,
     )
-    return None if row is None else DryRunFacts(**msgspec.structs.asdict(row))
