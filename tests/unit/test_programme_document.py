@@ -158,6 +158,7 @@ WRONG = [
     ),
     ('confirm = "consent"', 'confirm = "partner"', "order:"),
     ("amount_max_fen = 10000", "amount_max_fen = 0", "order:"),
+    ("amount_max_fen = 10000", "amount_max_fen = 10001", "order: more than the benefit's cap"),
     ('"library_return"\nw', '"religion"\nw', "performed_class: religion is not catalogued"),
     ('"library_return"\nw', '"library_overdue"\nw', "library_overdue is adverse"),
     (

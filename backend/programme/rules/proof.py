@@ -222,6 +222,9 @@ def _order_faults(members: Mapping[str, Any], catalogue: Catalogue) -> list[str]
     if order is not None and benefit is not None and not isinstance(benefit, CAPPED):
         tag = benefit.__struct_config__.tag
         faults.append(f"order: {tag} is granted without an order, there is no amount to grant")
+    elif order is not None and benefit is not None and order.amount_max_fen > benefit.cap_fen:
+        # A partner is told this bound: what is beyond the cap could only be a no without a cause.
+        faults.append("order: more than the benefit's cap")
     code = members.get("performed_class")
     if code is None:
         return faults
