@@ -15,6 +15,7 @@ import pytest
 from backend.app import event_handlers
 from backend.case import service as case
 from backend.case.rules import Outcome
+from backend.citizen import service as citizen
 from backend.event import service as event
 from backend.event.jobs import Relay
 from backend.kit.clock import FixedClock
@@ -298,4 +299,30 @@ async def test_a_paused_or_ended_programme_lets_running_orders_go_on(
     )
     assert done.status_code == 200, done.text
     assert await city.count("record") == 1
+    await books_of(city)
+
+
+async def test_who_takes_part_again_finds_what_still_runs(city: City, shop: Shop) -> None:
+    """The bicycle is still out: it counts in the exposure, and its return is theirs to have."""
+    person = await city.person(enrols=["rental"])
+    order_id = await waiting(shop, person)
+    assert (await confirm(city, person, order_id)).status_code == 200
+    await city.leave(person)
+    async with city.house.database.write() as tx:
+        await citizen.join(
+            tx,
+            subject_id=person.subject_id,
+            notice_version=citizen.CURRENT_NOTICE.version,
+            vault=city.house.vault,
+            now=city.clock.now(),
+            hooks=city.hooks,
+        )
+    own = (await city.call(person, "GET", "/v1/me/orders")).json()
+    assert [each["order_id"] for each in own["items"]] == [str(order_id)]
+    assert own["open_fen"] == 20_000
+    done = {"settled_fen": 0, "performance": "performed"}
+    answer = await shop.call("POST", f"{ORDERS}/{order_id}/complete", done)
+    assert answer.json()["performance"] == "performed"
+    assert await city.count("record") == 1
+    assert await exposure_of(city, person) == 0
     await books_of(city)
