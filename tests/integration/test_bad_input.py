@@ -13,26 +13,27 @@ import httpx
 import pytest
 
 from backend.app import House
-from tests.support.citizen import national_id, phone
+from backend.kit.problem import PROBLEMS
+from tests.support.bodies import BODIES, address_of
 from tests.support.scene import Scene
 from tests.support.world import CHECKS, World, oauth_error_of, problem_of
 
 KB65 = 65 * 1024
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 OAUTH_FORMS = ("/oauth/par", "/oauth/token", "/oauth/revoke", "/oauth/introspect")
-# Each operation that takes a JSON body: who may send it, and a body of the right shape.
-BODIES: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
-    ("POST", "/v1/sign-in-codes"): ("anyone", {"phone": phone(9)}),
-    ("POST", "/v1/sessions"): ("anyone", {"phone": phone(9), "code": "123456"}),
-    ("POST", "/v1/accounts"): (
-        "anyone",
-        {"phone": phone(9), "code": "123456", "national_id": national_id(9), "name": "林晓"},
-    ),
-    ("PUT", "/v1/me/participation"): ("citizen", {"notice_version": "2026-11"}),
-    ("POST", "/v1/me/enrolments"): ("citizen", {"programme": "rental"}),
-    ("POST", "/v1/me/score/simulations"): ("citizen", {"changes": []}),
-    ("POST", CHECKS): ("partner", {"programme": "library"}),
+# Members that any text, or any list of texts, fits: what is none of them is said by a rule.
+BY_RULE = {
+    ("/v1/operator/operators", "roles"): "operator_invalid",
+    ("/v1/operator/operators/{login}/roles", "roles"): "operator_unknown",
+    ("/v1/operator/programmes", "text"): "programme_document_invalid",
+    ("/v1/operator/budgets/{code}/refills", "bucket"): "budget_bucket_invalid",
+    ("/v1/operator/cases/{case_id}/decide", "answer_zh"): "not_found",
+    ("/v1/operator/cases/{case_id}/decide", "answer_en"): "not_found",
+    ("/v1/webhook-endpoints", "url"): "webhook_url_refused",
+    ("/v1/webhook-endpoints", "topics"): "webhook_topics_invalid",
 }
+# Whoever signs in is told that it failed and no more, and each try is counted.
+DOORS = ("/v1/operator/sessions", "/v1/operator/set-ups")
 
 
 @pytest.fixture
@@ -45,8 +46,9 @@ async def scene(house: House) -> AsyncIterator[Scene]:
 async def send(scene: Scene, method: str, path: str, content: Any, **more: str) -> httpx.Response:
     """Send bytes as a JSON body, with all else as it should be."""
     sender, _ = BODIES[method, path]
-    headers = {**scene.signed(sender, method, path), "content-type": "application/json", **more}
-    return await scene.world.http.request(method, path, content=content, headers=headers)
+    address = address_of(path)
+    headers = {**scene.signed(sender, method, address), "content-type": "application/json", **more}
+    return await scene.world.http.request(method, address, content=content, headers=headers)
 
 
 async def refused(scene: Scene, method: str, path: str, content: Any) -> dict[str, Any]:
@@ -98,8 +100,11 @@ async def test_a_wrong_type_is_refused(scene: Scene) -> None:
         for (method, path), (_, body) in BODIES.items():
             for name, right in body.items():
                 for wrong in (each for each in WRONG if each != right):
-                    problem = await refused(scene, method, path, json.dumps({**body, name: wrong}))
-                    assert "x" * 20 not in str(problem)
+                    answer = await send(scene, method, path, json.dumps({**body, name: wrong}))
+                    code = answer.json()["code"]
+                    assert code in {"body_invalid", BY_RULE.get((path, name))}, (path, name, wrong)
+                    problem_of(answer, PROBLEMS[code].status, code)
+                    assert "x" * 20 not in answer.text
                 left_out = {key: value for key, value in body.items() if key != name}
                 await refused(scene, method, path, json.dumps(left_out))
             for whole in WHOLE:
@@ -153,7 +158,7 @@ async def test_broken_utf8_is_refused(scene: Scene) -> None:
     async with scene.nothing_changes():
         for (method, path), (_, body) in BODIES.items():
             for template in BROKEN.values():
-                content = template.replace(b"%b", next(iter(body)).encode())
+                content = template.replace(b"%b", next(iter(body), "a").encode())
                 await refused(scene, method, path, content)
             for encoding in ("utf-16", "utf-32"):
                 await refused(scene, method, path, json.dumps(body).encode(encoding))
@@ -185,7 +190,7 @@ async def test_bottomless_nesting_is_refused(scene: Scene) -> None:
                 "[" * depth,
                 "[" * depth + "]" * depth,
                 '{"a":' * depth + "1" + "}" * depth,
-                f'{{"{next(iter(body))}":' + "[" * depth + "]" * depth + "}",
+                f'{{"{next(iter(body), "a")}":' + "[" * depth + "]" * depth + "}",
                 '{"deep":' + "[" * depth + "]" * depth + "," + rest,
             ):
                 await refused(scene, method, path, content)
@@ -199,13 +204,16 @@ async def test_bottomless_nesting_is_refused(scene: Scene) -> None:
 
 async def test_a_nul_is_no_character_of_ours(scene: Scene) -> None:
     """JSON can spell U+0000 and PostgreSQL can't store it: it never gets there."""
-    answers = {"/v1/me/participation": (409, "notice_outdated")}
+    answers = {
+        "/v1/me/participation": (409, "notice_outdated"),
+        "/v1/operator/programmes": (422, "programme_document_invalid"),
+    }
     async with scene.nothing_changes():
         for (method, path), (_, body) in BODIES.items():
-            for name in body:
+            for name in body if path not in DOORS else ():
                 nul = {**body, name: f"{body[name]}\0"}
                 answer = await send(scene, method, path, json.dumps(nul))
-                assert answer.status_code in {400, 409, 422}, (path, name, answer.text)
+                assert answer.status_code in {400, 404, 409, 422}, (path, name, answer.text)
                 if len(body) == 1 and path != "/v1/sign-in-codes":
                     problem_of(answer, *answers.get(path, (400, "body_invalid")))
         for claims in ({"sub": "a\0b", "iss": "a\0b"}, {"sub": "a\ud800", "iss": "a\ud800"}):
@@ -215,6 +223,18 @@ async def test_a_nul_is_no_character_of_ours(scene: Scene) -> None:
         details = '[{"type":"eligibility","programme":"a\\u0000","purpose":"x"}]'
         answer = await scene.library.push(authorization_details=details)
         oauth_error_of(answer, 400, "invalid_authorization_details")
+
+
+@pytest.mark.parametrize("path", DOORS)
+async def test_a_nul_opens_no_door(scene: Scene, path: str) -> None:
+    """In a login, a password or a code: it failed, as with any other wrong one."""
+    _, body = BODIES["POST", path]
+    for name in body:
+        answer = await send(scene, "POST", path, json.dumps({**body, name: f"{body[name]}\0"}))
+        if name == "totp":
+            problem_of(answer, 400, "body_invalid")
+        else:
+            problem_of(answer, 401, "sign_in_failed")
 
 
 async def test_another_media_type_is_refused(scene: Scene) -> None:

@@ -44,7 +44,9 @@ class Scene:
         self.library = await self.world.found()
         self.app = await self.world.reader_of()
         self.browser = await self.world.browser_of()
-        self.tokens = await self.world.tokens_of(self.browser, self.library)
+        self.tokens = await self.world.tokens_of(
+            self.browser, self.library, order={"confirm": "consent"}
+        )
         self.own = await PartnerSoftware.of(self.library)
         self.source = await SourceSoftware.register(self.world)
         self.operators = {

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Literal
 
 from litestar import post
+from litestar.datastructures import CacheControlHeader
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.status_codes import HTTP_200_OK
@@ -17,6 +18,7 @@ from backend.programme import service
 from backend.programme.api.turn import STEP_PROBLEMS, OperatorTurn, check_name
 from backend.programme.api.version_view import ProgrammeStepView
 
+_NO_STORE = CacheControlHeader(no_store=True)
 _GUARD = requires(Scope.PROGRAMMES_OPERATE)
 
 
@@ -26,6 +28,7 @@ _GUARD = requires(Scope.PROGRAMMES_OPERATE)
     tags=["operator"],
     guards=[_GUARD],
     status_code=HTTP_200_OK,
+    cache_control=_NO_STORE,
     responses=problems(*STEP_PROBLEMS),
 )
 async def pause_programme(
@@ -47,6 +50,7 @@ async def pause_programme(
     tags=["operator"],
     guards=[_GUARD],
     status_code=HTTP_200_OK,
+    cache_control=_NO_STORE,
     responses=problems(*STEP_PROBLEMS),
 )
 async def resume_programme(
@@ -68,6 +72,7 @@ async def resume_programme(
     tags=["operator"],
     guards=[_GUARD],
     status_code=HTTP_200_OK,
+    cache_control=_NO_STORE,
     responses=problems(*STEP_PROBLEMS),
 )
 async def end_programme(
