@@ -1,15 +1,15 @@
 """Cases: a person looks at what a machine said or a citizen contests, within a set time.
 
-Who is decided about by a machine alone may ask for a person (个人信息保护法 art. 24). The clocks
-count working days, and the day a case is opened doesn't count (民法典 art. 201):
+Who is decided about by a machine alone may ask for a person (个人信息保护法 art. 24). The day a
+case is opened doesn't count (民法典 art. 201):
 
-- not_yet: 15, the longest that handling by a person may take by 国信办秘字〔2019〕191号 part 6.
-- obligation: 20, the number the credit registries have for objections (征信业管理条例 art. 25). A
-  contested item does not stand meanwhile, so that the clock takes nothing from the citizen.
+- not_yet: 15 working days, the longest that handling by a person may take by
+  国信办秘字〔2019〕191号 part 6.
+- obligation: 20 days, what credit registries have for objections (征信业管理条例 art. 25). They are
+  plain days, so that nobody waits for a calendar to contest what a partner says of them.
 """
 
 import unicodedata
-from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Final
@@ -21,7 +21,7 @@ from backend.calendar.rules import WorkCalendar
 from backend.kit.problem import Refusal
 
 TEXT_CHARACTERS_MAX = 1000
-# 15 and 20 working days lie within this span, however long a holiday is.
+# 15 working days lie within this span, however long a holiday is.
 CLOCK_SPAN = timedelta(days=60)
 # What was decided or withdrawn is kept for the three years in which it can be gone to court about
 # (民法典 art. 188), unless the citizen leaves before.
@@ -50,7 +50,8 @@ class Outcome(StrEnum):
     CHANGED = "changed"
 
 
-WORKING_DAYS: Final[Mapping[Kind, int]] = {Kind.NOT_YET: 15, Kind.OBLIGATION: 20}
+NOT_YET_WORKING_DAYS: Final = 15
+OBLIGATION_DAYS: Final = 20
 
 
 class Case(msgspec.Struct, frozen=True):
@@ -81,8 +82,10 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 def due_on(kind: Kind, *, opened_on: date, calendar: WorkCalendar) -> date:
-    """Return the last working day on which a case has to be decided; Refusal calendar_unknown."""
-    due = calendar.add_working_days(opened_on, WORKING_DAYS[kind])
+    """Return the last day on which a case has to be decided; Refusal calendar_unknown (not_yet)."""
+    if kind is Kind.OBLIGATION:
+        return opened_on + timedelta(days=OBLIGATION_DAYS)
+    due = calendar.add_working_days(opened_on, NOT_YET_WORKING_DAYS)
     assert opened_on < due <= opened_on + CLOCK_SPAN, "a clock runs forward and ends"
     return due
 

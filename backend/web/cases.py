@@ -10,7 +10,7 @@ from litestar.params import RawBody
 
 from backend.case import service as case
 from backend.case.ports import CaseGrounds
-from backend.case.rules import TEXT_CHARACTERS_MAX, WORKING_DAYS, Kind, State, is_overdue
+from backend.case.rules import NOT_YET_WORKING_DAYS, TEXT_CHARACTERS_MAX, Kind, State, is_overdue
 from backend.case.service import OwnCase
 from backend.kit.clock import Clock, city_date
 from backend.kit.page import PAGE_SIZE_DEFAULT, Page
@@ -116,7 +116,7 @@ def _new_case(faults: list[Fault], code: str, name: Text, text: str) -> NewCaseV
         name=name,
         text=text,
         most=TEXT_CHARACTERS_MAX,
-        days=WORKING_DAYS[Kind.NOT_YET],
+        days=NOT_YET_WORKING_DAYS,
     )
 
 

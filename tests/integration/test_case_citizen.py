@@ -244,7 +244,7 @@ async def test_a_room_closes_a_case_about_what_is_gone(world: World, lin: App) -
             vault=world.vault,
             now=now,
         )
-        assert case.due_on == date(2026, 12, 18)
+        assert case.due_on == date(2026, 12, 10)
         assert await service.withdraw_if_open(tx, subject_id=subject_id, case_id=case.case_id)
         assert not await service.withdraw_if_open(tx, subject_id=subject_id, case_id=case.case_id)
     assert await world.count("outbox", "topic = 'case.withdrawn'") == 0

@@ -226,7 +226,7 @@ class Written:
 async def test_what_an_answer_writes_in_one_turn_leaves_together_and_nothing_waits() -> None:
     """Head and body are one packet; a head without a body, and a last word, leave all the same."""
     written, loop = Written(), asyncio.get_running_loop()
-    joined = Joined(written, loop)  # type: ignore[arg-type]
+    joined = Joined(written, loop)  # type: ignore[arg-type] - it writes, and that is all
     joined.write(b"head")
     joined.write(b"body")
     assert written.pieces == [b"headbody"]

@@ -1,5 +1,6 @@
-"""Goal: the clock of a case counts the working days of the State Council's calendar, ends on the
-last of them, and is late from the day after on; words are kept as they can be shown.
+"""Goal: the clock of a case counts the working days of the State Council's calendar, or plain days
+where the law has those; it ends on the last of them, and is late from the day after on; words are
+kept as they can be shown.
 
 Method: the rules alone, on the calendar of 2026 as the library brings it.
 """
@@ -32,14 +33,14 @@ CALENDAR = WorkCalendar(packaged_days())
     [
         # 20 November is a Friday; the day itself doesn't count.
         (Kind.NOT_YET, date(2026, 11, 20), date(2026, 12, 11)),
-        (Kind.OBLIGATION, date(2026, 11, 20), date(2026, 12, 18)),
+        (Kind.OBLIGATION, date(2026, 11, 20), date(2026, 12, 10)),
         # Opened on a Saturday: the Monday after is the first day.
         (Kind.NOT_YET, date(2026, 11, 21), date(2026, 12, 11)),
         # 25 September and 1 to 7 October are free, 20 September and 10 October are worked.
         (Kind.NOT_YET, date(2026, 9, 18), date(2026, 10, 15)),
     ],
 )
-def test_the_clock_counts_working_days(kind: Kind, opened: date, due: date) -> None:
+def test_the_clock_counts_the_days_of_its_kind(kind: Kind, opened: date, due: date) -> None:
     found = due_on(kind, opened_on=opened, calendar=CALENDAR)
     assert found == due
 
@@ -58,6 +59,12 @@ def test_an_unknown_day_is_not_guessed() -> None:
     with pytest.raises(Refusal) as refused:
         due_on(Kind.NOT_YET, opened_on=date(2026, 11, 20), calendar=short)
     assert refused.value.code == "calendar_unknown"
+
+
+def test_contesting_needs_no_calendar() -> None:
+    """征信业管理条例 art. 25: 20 days; the right to reply doesn't end where the calendar does."""
+    due = due_on(Kind.OBLIGATION, opened_on=date(2026, 12, 20), calendar=WorkCalendar([]))
+    assert due == date(2027, 1, 9)
 
 
 def case_due(on: date, state: str = "open") -> Case:

@@ -36,7 +36,7 @@ class CaseCreate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CaseCreated(msgspec.Struct, frozen=True):
-    """A case that is open; `due_on` is the last working day on which it is decided."""
+    """A case that is open; `due_on` is the last day on which it is decided."""
 
     case_id: UUID
     kind: str

@@ -172,7 +172,6 @@ async def decline_own(
         *ONE,
         *ONCE,
         "body_invalid",
-        "calendar_unknown",
         "case_open",
         "case_text_invalid",
         "obligation_replied",
