@@ -232,7 +232,8 @@ PLANTED = {
     """INSERT INTO obligation (subject_id, obligation_id, order_id, partner_id, amount_fen, state,
          announced_at, stands_on, revision)
        SELECT subject_id, gen_random_uuid(), order_id, partner_id, 1, 'announced', now(), now(), 1
-       FROM service_order WHERE order_id NOT IN (SELECT order_id FROM obligation) LIMIT 1""": (
+       FROM service_order WHERE subject_id IN ({citizens})
+         AND order_id NOT IN (SELECT order_id FROM obligation) LIMIT 1""": (
         "what is owed is what was told and not paid"
     ),
     "INSERT INTO notice SELECT doubled.* FROM notice AS kept, jsonb_populate_record("
@@ -247,6 +248,7 @@ async def _see_planted(game: Game) -> None:
     names = {
         "order": f"'{next(iter(game.told.orders))}'",
         "citizen": f"'{next(iter(game.told.enrolled.values()))[0]}'",
+        "citizens": ", ".join(f"'{each[0]}'" for each in game.told.enrolled.values()),
     }
     for sql, sentence in PLANTED.items():
         transaction = connection.transaction()

@@ -7,7 +7,6 @@ seen by the probe, a wrongly signed message it has to refuse.
 """
 
 import re
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ import pytest
 
 from backend.cli.citizen_app import Browser
 from backend.cli.demo import Codes
-from tests.support.stack import FIRST_START_SECONDS, ROOT, Stack
+from tests.support.stack import FIRST_START_SECONDS, ROOT, Stack, free_port
 
 GUIDE = (ROOT / "docs/partner-guide.md").read_text()
 
@@ -40,12 +39,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         stack.end()
 
 
-def free_port() -> str:
-    """Return a port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return str(listening.getsockname()[1])
-
-
 def agree(stack: Stack, link: str) -> None:
     """Do what the guide tells its reader to do in a browser."""
     found = re.search(r"test subject (\S+) \(phone ([\d ]+);", GUIDE)
@@ -64,7 +57,7 @@ def agree(stack: Stack, link: str) -> None:
 
 def test_the_guide_leads_to_a_verified_order(stack: Stack) -> None:
     """And what the program says is what the guide says that it says."""
-    port = free_port()
+    port = str(free_port())
 
     def here(line: str) -> str:
         """The reader's directory, address and port are others."""

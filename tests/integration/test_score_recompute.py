@@ -315,9 +315,12 @@ async def test_parts_and_events_over_the_same_subjects_never_wait_in_a_circle(ci
         for _ in range(10):
             async with city.database.write() as tx:
                 await tx.execute(
-                    """UPDATE record SET disputed_at =
+                    """WITH held AS (
+                         SELECT record_id FROM record WHERE subject_id = ANY($1)
+                         ORDER BY record_id FOR UPDATE)
+                       UPDATE record SET disputed_at =
                          CASE WHEN disputed_at IS NULL THEN reported_at END
-                       WHERE subject_id = ANY($1)""",
+                       WHERE record_id IN (SELECT record_id FROM held)""",
                     ids,
                 )
                 await service.recompute(tx, subject_ids=ids, now=city.clock.now())

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import re
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -20,18 +19,13 @@ from tests.conftest import ROOT
 from tests.support.oauth_client import jwks_of, new_key
 from tests.support.served import served
 from tests.support.source import file_of
+from tests.support.stack import free_port
 from tests.support.world import World
 
 
 @pytest.fixture(scope="module")
 def event_loop_policy() -> asyncio.AbstractEventLoopPolicy:
     return uvloop.EventLoopPolicy()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-        return port
 
 
 @pytest.fixture

@@ -247,7 +247,12 @@ async def test_a_file_that_a_command_finished_meanwhile_lies_there_no_longer(
     ("old", "new", "classes", "sources"),
     [
         ('code = "library_return"', 'code = "library_back"', ["library_return"], []),
-        ('source_kinds = ["library"]', 'source_kinds = ["court"]', ["library_return"], []),
+        (
+            'source_kinds = ["library", "service_orders"]',
+            'source_kinds = ["court"]',
+            ["library_return"],
+            [],
+        ),
         ('code = "city_library"', 'code = "other_library"', [], ["city_library"]),
     ],
 )

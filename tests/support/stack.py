@@ -1,5 +1,6 @@
 """The local stack as a process of its own, for tests that need the whole service."""
 
+import itertools
 import os
 import socket
 import subprocess
@@ -14,10 +15,20 @@ STOP_SECONDS = 10
 CITIZENS = 40
 
 
+# Below the ports that systems give to whoever connects (from 32768): one of those may be taken
+# between being found free and being listened on. Each process of the tests begins elsewhere.
+_PORTS = itertools.count(20_000 + os.getpid() % 1_000 * 12)
+
+
 def free_port() -> int:
-    """Return a port nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+    """Return a port nobody listens on now, and that no other call of this process returned."""
+    for port in _PORTS:
+        try:
+            with socket.create_server(("127.0.0.1", port)):
+                return port
+        except OSError:
+            continue
+    raise AssertionError("ports don't end")
 
 
 class Stack:
